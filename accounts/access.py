@@ -1,0 +1,72 @@
+"""The one place that says who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from accounts.enums import Permission, Role
+from smartinvoicing.errors import NotAllowed
+
+_READ: Final = frozenset({Permission.VIEW})
+_CLERK: Final = _READ | {
+    Permission.WRITE_DRAFTS,
+    Permission.ISSUE_INVOICE,
+    Permission.WRITE_CATALOGUE,
+}
+_ADMIN: Final = frozenset(Permission)
+
+MAY: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.ADMIN: _ADMIN,
+    Role.ACCOUNTANT: _CLERK | {Permission.SETTLE, Permission.SEE_AUDIT},
+    Role.OPERATOR: _CLERK,
+    Role.VIEWER: _READ,
+    Role.AUDITOR: _READ | {Permission.SEE_AUDIT},
+}
+
+# What a program may be given: nothing that opens further doors.
+SCOPES: Final = (
+    Permission.VIEW,
+    Permission.WRITE_DRAFTS,
+    Permission.ISSUE_INVOICE,
+    Permission.WRITE_CATALOGUE,
+    Permission.SETTLE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who does a deed: a person, a key or the system, and what they may do here."""
+
+    name: str
+    permissions: frozenset[Permission]
+    user_id: UUID | None = None
+
+    @classmethod
+    def person(cls, user_id: UUID, role: Role) -> Actor:
+        return cls(name=f"user:{user_id}", permissions=MAY[role], user_id=user_id)
+
+    @classmethod
+    def key(cls, key_id: UUID, scopes: Iterable[str]) -> Actor:
+        known = frozenset(Permission(scope) for scope in scopes) & frozenset(SCOPES)
+        return cls(name=f"key:{key_id}", permissions=known)
+
+    @classmethod
+    def system(cls, name: str) -> Actor:
+        """A job of ours. It may do what it was written for; the audit trail names it."""
+        return cls(name=f"system:{name}", permissions=frozenset(Permission))
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+
+def allow(actor: Actor, permission: Permission) -> None:
+    """Raises: NotAllowed, with the words of what is missing."""
+    if not actor.may(permission):
+        raise NotAllowed(
+            f"Your role does not allow this: {permission.label}. Ask an owner of the business.",
+            permission=permission.value,
+        )

@@ -1,0 +1,51 @@
+"""What allauth asks us: where to go, how addresses are written, when a mail leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.sites.shortcuts import get_current_site
+from django.db import transaction
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts import selectors
+from accounts.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """allauth's answers, where the house has others."""
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """A member goes to work; whoever has no business yet opens one."""
+        if selectors.memberships_of(request.user.pk):
+            return reverse("invoices:dashboard")
+        return reverse("accounts:welcome")
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        return self.get_login_redirect_url(request)
+
+    def clean_email(self, email: str) -> str:
+        cleaned: str = super().clean_email(email.strip().lower())
+        return cleaned
+
+    def save_user(
+        self, request: HttpRequest, user: User, form: Any, commit: bool = True
+    ) -> User:
+        """Make the account, with the name that the form asks for."""
+        user.name = form.cleaned_data.get("name", "")
+        saved: User = super().save_user(request, user, form, commit)
+        return saved
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """After the commit: a slow mail server holds no transaction open, and no mail tells of
+        what was rolled back.
+        """
+        known = {
+            "request": self.request,
+            "email": email,
+            "current_site": get_current_site(self.request),
+        }
+        message = self.render_mail(template_prefix, email, known | context)
+        transaction.on_commit(message.send)

@@ -1,0 +1,61 @@
+"""What every page shows around its own content."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import selectors
+from accounts.access import Actor
+from accounts.enums import Environment, Permission
+
+# URL names of higher floors are strings: a test resolves each.
+_NAV: Final = (
+    ("invoices:dashboard", gettext_lazy("Today"), "home", Permission.VIEW),
+    ("invoices:list", gettext_lazy("Invoices"), "invoice", Permission.VIEW),
+    ("invoices:buyers", gettext_lazy("Customers"), "people", Permission.VIEW),
+    ("invoices:products", gettext_lazy("Products"), "box", Permission.VIEW),
+    ("accounts:business", gettext_lazy("Business"), "building", Permission.MANAGE_BUSINESS),
+    ("accounts:members", gettext_lazy("People"), "person", Permission.MANAGE_MEMBERS),
+    ("accounts:api_keys", gettext_lazy("API keys"), "key", Permission.MANAGE_KEYS),
+    ("accounts:audit", gettext_lazy("Audit trail"), "clock", Permission.SEE_AUDIT),
+)
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """Tenant, switcher, navigation, theme and the banner of the sandbox."""
+    theme = request.COOKIES.get("theme", "")
+    base: dict[str, Any] = {"theme": theme if theme in {"light", "dark"} else ""}
+    membership = getattr(request, "membership", None)
+    if membership is None:
+        return base
+    return base | {
+        "tenant": membership.tenant,
+        "memberships": request.memberships,  # type: ignore[attr-defined]  # MemberRequest
+        "nav": _nav(request, request.actor),  # type: ignore[attr-defined]
+        "environment_banner": _banner(),
+    }
+
+
+def _nav(request: HttpRequest, actor: Actor) -> list[dict[str, Any]]:
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    return [
+        {"url": reverse(name), "label": label, "icon": icon, "current": name == here}
+        for name, label, icon, permission in _NAV
+        if actor.may(permission)
+    ]
+
+
+def _banner() -> dict[str, str] | None:
+    """Outside FBR's production nothing counts; that must not be forgotten on any page."""
+    entity = selectors.legal_entities().only("environment").first()
+    if entity is not None and entity.environment == Environment.PRODUCTION:
+        return None
+    return {
+        "tone": "attention",
+        "text": _("Sandbox: invoices go to FBR's test system and do not count for tax."),
+    }

@@ -1,0 +1,26 @@
+"""Routes of this app. Sign-in, sign-up and what belongs to them are allauth's, at `/accounts/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from accounts import views
+
+app_name = "accounts"
+
+urlpatterns = [
+    path("welcome/", views.welcome, name="welcome"),
+    path("switch/", views.switch, name="switch"),
+    path("profile/", views.profile, name="profile"),
+    path("theme/", views.theme, name="theme"),
+    path("invitation/<str:secret>/", views.invitation, name="invitation"),
+    path("business/", views.business, name="business"),
+    path("people/", views.members, name="members"),
+    path("people/invite/", views.invite, name="invite"),
+    path("people/<uuid:membership_id>/role/", views.role, name="role"),
+    path("people/<uuid:membership_id>/remove/", views.remove, name="remove"),
+    path("people/invitations/<uuid:invitation_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("keys/", views.keys, name="api_keys"),
+    path("keys/<uuid:key_id>/revoke/", views.revoke_key, name="revoke_key"),
+    path("audit/", views.audit_trail, name="audit"),
+]

@@ -1,0 +1,294 @@
+"""The API of documents: write, issue, read, follow. It stands here because it may issue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency
+from accounts.access import Actor
+from accounts.api_auth import entered
+from accounts.enums import Permission
+from fbr import api_schema, selectors, tasks
+from fbr.services import issuing
+from invoices import intake, representation
+from invoices import selectors as invoice_selectors
+from invoices.enums import State
+from invoices.models import Invoice, InvoiceLine
+from invoices.services import drafts, printing
+from smartinvoicing import clock
+from smartinvoicing.celery import app
+from smartinvoicing.errors import Problem, RuleViolation
+
+_LOOK_AGAIN_S: Final = 1
+_REFERENCE_ONCE: Final = "invoice_client_reference_once"
+
+
+def shown(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
+    """A document with its lines and what holds it."""
+    hold = selectors.holds([invoice]).get(invoice.pk)
+    return representation.invoice(invoice, lines, hold=hold)
+
+
+@contextmanager
+def client_reference_said() -> Iterator[None]:
+    """The database's refusal of a reference used before, in words."""
+    try:
+        yield
+    except IntegrityError as error:
+        if _REFERENCE_ONCE not in str(error):
+            raise
+        problem = Problem(
+            code="client_reference_used",
+            field="client_reference",
+            message=_("This reference stands on another document already."),
+            fix=_("Look for that document before you write it again, or use a new reference."),
+        )
+        raise RuleViolation.of([problem]) from error
+
+
+def _merged(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What was typed before, under what is typed now; a new buyer replaces the old id."""
+    kept = {name: value for name, value in old.items() if name != "buyer_id" or "buyer" not in given}
+    if "buyer_id" in given and "buyer" not in given:
+        kept.pop("buyer", None)
+    return {**kept, **given}
+
+
+def _wants_issue(body: dict[str, Any]) -> bool:
+    wanted = body.get("issue", False)
+    if not isinstance(wanted, bool):
+        problem = Problem(
+            code="not_boolean",
+            field="issue",
+            message=_("This must be true or false."),
+            fix=_("Write it without quotes."),
+        )
+        raise RuleViolation.of([problem])
+    return wanted
+
+
+def _filter(request: Request) -> invoice_selectors.InvoiceFilter:
+    """What the query string narrows the list to.
+
+    Raises: RuleViolation naming the parameter.
+    """
+    problems: list[Problem] = []
+    reader = intake.Reader(request.query_params.dict(), problems)
+    wanted = invoice_selectors.InvoiceFilter(
+        state=reader.word("state", State.values, ""),
+        since=reader.optional_day("from"),
+        until=reader.optional_day("to"),
+        buyer_id=reader.ident("buyer"),
+        text=reader.text("q"),
+    )
+    if problems:
+        raise RuleViolation.of(problems)
+    return wanted
+
+
+def _size(request: Request) -> int:
+    given = request.query_params.get("limit", "")
+    return max(1, int(given)) if given.isdecimal() and len(given) < 5 else invoice_selectors.PAGE
+
+
+def _next(request: Request, cursor: str) -> str | None:
+    """The address of the page that follows."""
+    if not cursor:
+        return None
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+class Invoices(APIView):
+    """The list, and a new document."""
+
+    scopes = {"GET": Permission.VIEW, "POST": Permission.WRITE_DRAFTS}
+
+    @extend_schema(
+        operation_id="invoices_list",
+        parameters=api_schema.LIST_PARAMETERS,
+        responses=api_schema.InvoicePage,
+    )
+    def get(self, request: Request) -> Response:
+        """Documents, newest first."""
+        wanted = _filter(request)
+        with entered(request):
+            page = invoice_selectors.invoice_page(
+                wanted, cursor=request.query_params.get("cursor", ""), size=_size(request)
+            )
+            holds = selectors.holds(page.rows)
+        rows = [representation.invoice_row(row, hold=holds.get(row.pk)) for row in page.rows]
+        return Response({"results": rows, "next": _next(request, page.next)})
+
+    @extend_schema(
+        operation_id="invoices_create",
+        request=api_schema.InvoiceIn,
+        responses={201: api_schema.InvoiceOut, 200: api_schema.InvoiceOut, 422: api_schema.Refusal},
+        parameters=[
+            OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Write a document, and issue it where the body says so."""
+        raw = bytes(request._request.body)  # noqa: SLF001 -- DRF keeps the bytes nowhere else
+        key = request.headers.get("Idempotency-Key", "")[:200]
+        body, at = request.data, clock.now()
+        with client_reference_said(), entered(request) as actor:
+            replay = idempotency.begin(key, raw) if key else None
+            if replay is not None:
+                return Response(replay.answer, status=200)
+            answer = self._create(body, actor)
+            if key:
+                idempotency.remember(key, raw, status=201, answer=answer, at=at)
+        if answer["state"] == State.QUEUED and not answer["hold"]:
+            tasks.ring()
+        return Response(answer, status=201)
+
+    def _create(self, body: dict[str, Any], actor: Actor) -> dict[str, Any]:
+        at = clock.now()
+        wants_issue = _wants_issue(body)
+        content, problems = intake.read(body, today=clock.karachi_date(at))
+        if problems:
+            raise RuleViolation.of(problems)
+        entity = invoice_selectors.default_entity()
+        invoice, lines = drafts.create(content=content, entity=entity, actor=actor, at=at)
+        hold = None
+        if wants_issue:
+            work = issuing.issue(
+                invoice=invoice, lines=lines, entity=entity, actor=actor, at=at
+            )
+            hold = selectors.hold_of(work)
+        return representation.invoice(invoice, lines, hold=hold)
+
+
+class InvoiceDetail(APIView):
+    """One document."""
+
+    scopes = {
+        "GET": Permission.VIEW,
+        "PATCH": Permission.WRITE_DRAFTS,
+        "DELETE": Permission.WRITE_DRAFTS,
+    }
+
+    @extend_schema(operation_id="invoices_read", responses=api_schema.InvoiceOut)
+    def get(self, request: Request, invoice_id: UUID) -> Response:
+        with entered(request):
+            invoice = invoice_selectors.invoice(invoice_id)
+            return Response(shown(invoice, invoice_selectors.lines_of(invoice)))
+
+    @extend_schema(
+        operation_id="invoices_change",
+        request=api_schema.InvoiceIn,
+        responses={200: api_schema.InvoiceOut, 409: api_schema.Refusal, 422: api_schema.Refusal},
+    )
+    def patch(self, request: Request, invoice_id: UUID) -> Response:
+        """Change a draft or a rejected document; what is left out stays."""
+        at = clock.now()
+        with client_reference_said(), entered(request) as actor:
+            invoice = invoice_selectors.invoice(invoice_id)
+            old = representation.typed(invoice, invoice_selectors.lines_of(invoice))
+            content, problems = intake.read(
+                _merged(old, request.data), today=clock.karachi_date(at)
+            )
+            if problems:
+                raise RuleViolation.of(problems)
+            lines = drafts.change(
+                invoice=invoice,
+                content=content,
+                actor=actor,
+                at=at,
+                seen_version=invoice.version,
+            )
+            return Response(shown(invoice, lines))
+
+    @extend_schema(operation_id="invoices_delete", responses={204: None, 409: api_schema.Refusal})
+    def delete(self, request: Request, invoice_id: UUID) -> Response:
+        """Delete a draft."""
+        with entered(request) as actor:
+            invoice = invoice_selectors.invoice(invoice_id)
+            drafts.delete(invoice=invoice, actor=actor, at=clock.now())
+        return Response(status=204)
+
+
+class InvoiceIssue(APIView):
+    """Number it, freeze it, queue it."""
+
+    scopes = {"POST": Permission.ISSUE_INVOICE}
+
+    @extend_schema(
+        operation_id="invoices_issue",
+        request=None,
+        responses={202: api_schema.InvoiceOut, 409: api_schema.Refusal, 422: api_schema.Refusal},
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        with entered(request) as actor:
+            invoice = invoice_selectors.invoice(invoice_id)
+            lines = invoice_selectors.lines_of(invoice)
+            work = issuing.issue(invoice=invoice, actor=actor, at=clock.now())
+            answer = representation.invoice(invoice, lines, hold=selectors.hold_of(work))
+        tasks.ring()
+        return Response(answer, status=202)
+
+
+class InvoicePdfView(APIView):
+    """The printed copy."""
+
+    scopes = {"GET": Permission.VIEW}
+
+    @extend_schema(
+        operation_id="invoices_pdf",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY, 202: api_schema.Rendering},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """The PDF; 202 with Retry-After until a worker has rendered it."""
+        with entered(request):
+            invoice = invoice_selectors.invoice(invoice_id)
+            kept = printing.kept(invoice)
+        if kept is None:
+            app.send_task(
+                "invoices.print",
+                kwargs={"tenant_id": str(invoice.tenant_id), "invoice_id": str(invoice.pk)},
+            )
+            answer = Response({"state": "rendering"}, status=202)
+            answer["Retry-After"] = str(_LOOK_AGAIN_S)
+            return answer
+        return printing.download(kept, invoice)
+
+
+class InvoiceAttempts(APIView):
+    """What was sent, when, and what came back."""
+
+    scopes = {"GET": Permission.VIEW}
+
+    @extend_schema(operation_id="invoices_attempts", responses=api_schema.AttemptPage)
+    def get(self, request: Request, invoice_id: UUID) -> Response:
+        with entered(request):
+            invoice = invoice_selectors.invoice(invoice_id)
+            rows = [api_schema.attempt(row) for row in selectors.attempts_of(invoice)]
+        return Response({"results": rows, "next": None})
+
+
+class InvoiceEvents(APIView):
+    """Each change of state."""
+
+    scopes = {"GET": Permission.VIEW}
+
+    @extend_schema(operation_id="invoices_events", responses=api_schema.EventPage)
+    def get(self, request: Request, invoice_id: UUID) -> Response:
+        with entered(request):
+            invoice = invoice_selectors.invoice(invoice_id)
+            rows = [representation.event(row) for row in invoice.events.all()]
+        return Response({"results": rows, "next": None})

@@ -1,0 +1,94 @@
+"""One POST to FBR. It judges nothing and raises nothing for what FBR or the network does.
+
+The line is connected first (name, route, TLS); only then is anything written. So what fails
+before the first byte is proven *not sent*, and what fails after it may have arrived.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from typing import Final
+
+from django.conf import settings
+
+from fbr.outcomes import Evidence
+from smartinvoicing.errors import AppError
+from smartinvoicing.http import ANSWER_LIMIT, LineDown, open_line
+
+DEADLINE: Final = "total deadline"
+
+
+def post(base_url: str, path: str, body: bytes, *, token: str) -> Evidence:
+    """Send `body` once and say what is known of it."""
+    began = time.monotonic()
+    try:
+        line = open_line(base_url, timeout_s=settings.FBR_CONNECT_TIMEOUT_S)
+    except LineDown as error:
+        failure = str(error.details["failure"])
+        return Evidence(sent=False, failure=failure, took_ms=_since(began))
+    deadline = _Deadline(line, settings.FBR_TOTAL_TIMEOUT_S - (time.monotonic() - began))
+    try:
+        return _exchange(line, path, body, token=token, began=began)
+    except (OSError, http.client.HTTPException) as error:
+        failure = DEADLINE if deadline.passed else type(error).__name__
+        return Evidence(sent=True, failure=failure, took_ms=_since(began))
+    finally:
+        deadline.end()
+        line.close()
+
+
+def _exchange(
+    line: http.client.HTTPConnection, path: str, body: bytes, *, token: str, began: float
+) -> Evidence:
+    line.sock.settimeout(settings.FBR_READ_TIMEOUT_S)
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Connection": "close",
+    }
+    line.request("POST", path, body, headers)
+    answer = line.getresponse()
+    raw = answer.read(ANSWER_LIMIT + 1)
+    return Evidence(
+        sent=True,
+        status=answer.status,
+        body=raw,
+        retry_after=answer.headers.get("Retry-After", "")[:40],
+        took_ms=_since(began),
+    )
+
+
+def _since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+class _Deadline:
+    """Cuts the line when the whole exchange lasts too long: a socket's own limit is per read."""
+
+    def __init__(self, line: http.client.HTTPConnection, seconds: float) -> None:
+        self.passed = False
+        self._socket = line.sock
+        self._timer = threading.Timer(max(seconds, 0.1), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _cut(self) -> None:
+        self.passed = True
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # already closed: the exchange ended in the same moment
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+
+class NoToken(AppError):
+    """There is no usable token for this document: it waits, it is not refused."""
+
+    code = "no_token"
+    http_status = 409

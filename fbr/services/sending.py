@@ -1,0 +1,320 @@
+"""Lease, mark, send, journal, apply: one document, once (reliability contract, 3).
+
+Five steps, each committed before the next begins, and nothing open across the wire:
+
+T1 lease    the row is ours until the lease ends; `attempt_no` is the fence
+T2 mark     an open attempt and SUBMITTING are durable before the first byte leaves
+T3 send     no transaction is open
+T4 journal  the raw answer is stored before anybody reads it
+T5 apply    what the answer means, under the fence
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+
+from accounts import audit
+from accounts.access import Actor
+from accounts.enums import AuditAction
+from fbr import backoff, channels, gateway
+from fbr.di import codes
+from fbr.models import Attempt, Outbox
+from fbr.models.work import Call, WorkState
+from fbr.outcomes import Evidence, Hold, Outcome, Reading
+from fbr.services import credentials
+from invoices import lifecycle
+from invoices.enums import State
+from invoices.models import Invoice
+from smartinvoicing import clock
+from smartinvoicing.crashpoint import crashpoint
+from smartinvoicing.errors import StateConflict
+
+logger = logging.getLogger(__name__)
+
+# Holds that end when `run_after` comes; the others end when somebody mends something.
+_PASSING: Final = frozenset({Hold.CLOCK, Hold.ENDPOINT})
+
+WORKER: Final = f"{socket.gethostname()}:{os.getpid()}"[:80]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Which document a send was about, and what it came to."""
+
+    invoice_id: UUID
+    outcome: Outcome
+
+
+def send_one(*, work_id: UUID, actor: Actor) -> Settled | None:
+    """Report one document. None when there was nothing to do: held, leased, settled.
+
+    Raises: StateConflict when somebody else was faster.
+    """
+    fence = _lease(work_id)
+    if fence is None:
+        return None
+    crashpoint("after_T1")
+    work, token = _ready(work_id, fence, actor)
+    if token is None:
+        return None
+    attempt = _mark(work, fence, actor)
+    crashpoint("after_T2")
+    if connection.in_atomic_block:
+        raise RuntimeError("a transaction is open across the wire")
+    call, evidence = _send(work, token)
+    crashpoint("after_T3")
+    _journal(attempt, call, evidence)
+    crashpoint("after_T4")
+    outcome = apply_journal(work_id=work.pk, attempt_id=attempt.pk, actor=actor)
+    crashpoint("after_T5")
+    return Settled(work.invoice_id, outcome) if outcome else None
+
+
+def _lease(work_id: UUID) -> int | None:
+    """T1. The fence, or None when the row is not to be had or the caps are reached."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        # Lost with a crash it is merely not leased; T2's commit makes it durable with its own.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(
+            "SELECT fbr_lease(%s, %s, %s, %s, %s)",
+            [
+                work_id,
+                WORKER,
+                settings.FBR_LEASE_S,
+                settings.FBR_CONCURRENCY,
+                settings.FBR_CONCURRENCY_PER_CREDENTIAL,
+            ],
+        )
+        row = cursor.fetchone()
+    fence: int | None = row[0] if row else None
+    return fence
+
+
+def _ready(work_id: UUID, fence: int, actor: Actor) -> tuple[Outbox, str | None]:
+    """Everything that must hold before a byte leaves; what does not is a hold, no rejection."""
+    with transaction.atomic(durable=True):
+        work = Outbox.objects.select_related("credential", "invoice").get(pk=work_id)
+        if hashlib.sha256(bytes(work.body)).hexdigest() != work.body_sha256:
+            raise RuntimeError(f"the bytes of work {work.pk} are not those that were issued")
+        try:
+            return work, credentials.token_for(work, seller_ntn_cnic=work.invoice.seller_ntn_cnic)
+        except gateway.NoToken as missing:
+            logger.warning("fbr.no_token", extra={"work": str(work.pk), "why": missing.message})
+            _back_to_queue(work, fence, hold=Hold.CREDENTIAL)
+            return work, None
+
+
+def _mark(work: Outbox, fence: int, actor: Actor) -> Attempt:
+    """T2. About to send: durable before the first byte.
+
+    Raises: StateConflict when the lease was lost or the document is no longer queued.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = on")
+        mine = Outbox.objects.filter(pk=work.pk, attempt_no=fence, state=WorkState.WAITING)
+        if not mine.update(state=WorkState.SENDING):
+            raise StateConflict("Another worker has this document.")
+        now = clock.database_now()
+        lifecycle.transition(work.invoice, State.SUBMITTING, actor=actor, at=now)
+        attempt = Attempt(
+            tenant_id=work.tenant_id,
+            work=work,
+            invoice=work.invoice,
+            attempt_no=fence,
+            body_sha256=work.body_sha256,
+            worker=WORKER,
+            started_at=now,
+        )
+        attempt.save(force_insert=True)
+    return attempt
+
+
+def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
+    """T3. The dry run first where that is configured; its refusal saves the real call."""
+    dialect = channels.dialect_of(work.channel)
+    body = bytes(work.body)
+    if settings.FBR_VALIDATE_FIRST:
+        path = dialect.path(work.environment, Call.VALIDATE)
+        evidence = gateway.post(dialect.base_url(), path, body, token=token)
+        reading = dialect.read(
+            evidence, call=Call.VALIDATE, lines=work.lines, at=clock.now()
+        )
+        if reading.outcome != Outcome.ACCEPTED:
+            return Call.VALIDATE, evidence
+    path = dialect.path(work.environment, Call.RECORD)
+    return Call.RECORD, gateway.post(dialect.base_url(), path, body, token=token)
+
+
+def _journal(attempt: Attempt, call: Call, evidence: Evidence) -> None:
+    """T4. The raw answer, in a transaction of its own, before any interpretation."""
+    with transaction.atomic(durable=True):
+        now = clock.database_now()
+        Attempt.objects.filter(pk=attempt.pk, answered_at=None).update(
+            call=call,
+            answered_at=now,
+            sent=evidence.sent,
+            http_status=evidence.status,
+            answer=evidence.body,
+            retry_after=evidence.retry_after,
+            failure=evidence.failure,
+            took_ms=evidence.took_ms,
+        )
+
+
+def apply_journal(*, work_id: UUID, attempt_id: UUID, actor: Actor) -> Outcome | None:
+    """T5. Read the journalled answer and apply it under the fence; None when fenced out.
+
+    The sweep calls it too, for a worker that died after T4.
+    """
+    with transaction.atomic(durable=True):
+        attempt = Attempt.objects.get(pk=attempt_id)
+        locked = Outbox.objects.select_for_update(of=("self",)).filter(
+            pk=work_id, attempt_no=attempt.attempt_no, state=WorkState.SENDING
+        )
+        work = locked.select_related("invoice", "credential").first()
+        if work is None:
+            logger.warning("fbr.late_evidence", extra={"attempt": str(attempt_id)})
+            return None
+        dialect = channels.dialect_of(work.channel)
+        reading = dialect.read(
+            _evidence(attempt),
+            call=attempt.call,
+            lines=work.lines,
+            at=attempt.answered_at or attempt.started_at,
+        )
+        if attempt.call == Call.VALIDATE and reading.outcome == Outcome.ACCEPTED:
+            # Died between the dry run and the call: whether that one left is not known.
+            reading = Reading(outcome=Outcome.UNCERTAIN, why="the worker died after the dry run")
+        return settle(work, attempt, reading, actor=actor)
+
+
+def _evidence(attempt: Attempt) -> Evidence:
+    return Evidence(
+        sent=attempt.sent is not False,
+        status=attempt.http_status,
+        body=bytes(attempt.answer or b""),
+        retry_after=attempt.retry_after,
+        failure=attempt.failure if attempt.answered_at else "lost",
+        took_ms=attempt.took_ms or 0,
+    )
+
+
+def settle(work: Outbox, attempt: Attempt, reading: Reading, *, actor: Actor) -> Outcome:
+    """Apply one reading to document, work and attempt, all in the caller's transaction."""
+    now = clock.database_now()
+    if reading.outcome == Outcome.ACCEPTED and not _accept(work, reading, actor, now):
+        reading = Reading(
+            outcome=Outcome.UNCERTAIN, why="FBR gave a number that is known already"
+        )
+    match reading.outcome:
+        case Outcome.ACCEPTED:
+            _close(work, WorkState.DONE, now)
+        case Outcome.REJECTED:
+            problems = list(_problems(reading))
+            lifecycle.transition(
+                work.invoice, State.REJECTED, actor=actor, at=now, problems=problems
+            )
+            _close(work, WorkState.DONE, now)
+        case Outcome.RETRYABLE | Outcome.AUTH:
+            _again(work, reading, actor, now)
+        case Outcome.UNCERTAIN:
+            lifecycle.transition(
+                work.invoice, State.UNCERTAIN, actor=actor, at=now, note=reading.why[:300]
+            )
+            _close(work, WorkState.STOPPED, now)
+    Attempt.objects.filter(pk=attempt.pk).update(
+        outcome=reading.outcome, why=reading.why[:200], finished_at=now
+    )
+    audit.record(
+        actor,
+        AuditAction.INVOICE_SETTLED,
+        work.invoice,
+        at=now,
+        outcome=reading.outcome.value,
+        attempt=attempt.attempt_no,
+    )
+    level = logging.ERROR if reading.defect else logging.INFO
+    logger.log(
+        level, "fbr.settled", extra={"invoice": str(work.invoice_id), "outcome": reading.outcome}
+    )
+    return reading.outcome
+
+
+def _accept(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> bool:
+    """Whether the number is new. A number seen before is our incident, never an acceptance."""
+    try:
+        with transaction.atomic():
+            lifecycle.transition(
+                work.invoice,
+                State.ACCEPTED,
+                actor=actor,
+                at=now,
+                fbr_number=reading.number,
+                fbr_dated=reading.dated,
+                accepted_at=now,
+            )
+    except IntegrityError as error:
+        if "invoice_fbr_number_once" not in str(error):
+            raise
+        logger.error("fbr.number_seen_twice", extra={"invoice": str(work.invoice_id)})  # noqa: TRY400 -- no trace: it would hold the number
+        work.invoice = Invoice.objects.get(pk=work.invoice_id)
+        return False
+    return True
+
+
+def _problems(reading: Reading) -> Iterable[dict[str, Any]]:
+    for found in reading.codes:
+        yield codes.problem_of(found).as_dict()
+    if not reading.codes:
+        yield codes.unexplained(reading.why).as_dict()
+
+
+def _again(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> None:
+    """Proven not recorded: back into the queue, later."""
+    lifecycle.transition(work.invoice, State.QUEUED, actor=actor, at=now, note=reading.why[:300])
+    if reading.outcome == Outcome.AUTH and work.credential is not None:
+        credentials.hold(credential=work.credential, why=reading.why, actor=actor, at=now)
+    wait = backoff.wait(
+        attempt=work.attempt_no,
+        dice=random.random(),  # noqa: S311 -- jitter, no secret
+        retry_after_s=reading.retry_after_s,
+    )
+    run_after = reading.not_before or now + wait
+    if reading.hold == Hold.ENDPOINT:
+        run_after = now + timedelta(seconds=backoff.LONGEST_S)
+    Outbox.objects.filter(pk=work.pk).update(
+        state=WorkState.WAITING,
+        hold_reason=reading.hold if reading.hold in _PASSING else "",
+        run_after=run_after,
+        lease_until=None,
+        leased_by="",
+    )
+
+
+def _back_to_queue(work: Outbox, fence: int, *, hold: Hold) -> None:
+    """Before T2: give the lease back; the document was never submitting."""
+    Outbox.objects.filter(pk=work.pk, attempt_no=fence, state=WorkState.WAITING).update(
+        hold_reason=hold, lease_until=None, leased_by=""
+    )
+
+
+def _close(work: Outbox, state: WorkState, now: datetime) -> None:
+    Outbox.objects.filter(pk=work.pk).update(
+        state=state,
+        lease_until=None,
+        leased_by="",
+        done_at=now if state == WorkState.DONE else None,
+    )

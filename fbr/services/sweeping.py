@@ -1,0 +1,44 @@
+"""What hangs: leases that ran out in the middle of a send.
+
+A worker that died after T4 left its answer: it is applied. One that died between T2 and T4 left
+none: the document may be at FBR, so it becomes uncertain. Time alone never sends it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.access import Actor
+from fbr.models import Attempt, Outbox
+from fbr.models.work import WorkState
+from fbr.outcomes import Outcome, Reading
+from fbr.services import sending
+from smartinvoicing import clock
+
+logger = logging.getLogger(__name__)
+
+SWEEPER = Actor.system("fbr.sweep")
+
+
+def sweep_one(*, work_id: UUID) -> Outcome | None:
+    """Settle one piece of work whose lease ran out; None when it did not, after all."""
+    with transaction.atomic(durable=True):
+        work = (
+            Outbox.objects.select_for_update(of=("self",))
+            .filter(pk=work_id, state=WorkState.SENDING)
+            .select_related("invoice", "credential")
+            .first()
+        )
+        if work is None or work.lease_until is None or work.lease_until > clock.database_now():
+            return None
+        attempt = Attempt.objects.get(work=work, attempt_no=work.attempt_no)
+        if attempt.answered_at is None:
+            lost = Reading(
+                outcome=Outcome.UNCERTAIN, why="the sending process was lost before an answer"
+            )
+            logger.warning("fbr.lost", extra={"invoice": str(work.invoice_id)})
+            return sending.settle(work, attempt, lost, actor=SWEEPER)
+    return sending.apply_journal(work_id=work_id, attempt_id=attempt.pk, actor=SWEEPER)

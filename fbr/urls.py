@@ -1,0 +1,56 @@
+"""Routes of the fbr floor: documents of the API, and what moves on a document's page."""
+
+from __future__ import annotations
+
+from django.db.transaction import non_atomic_requests
+from django.urls import include, path
+
+from fbr import api, views
+
+# Each API view opens its transaction after the key is known.
+api_patterns = (
+    [
+        path("invoices", non_atomic_requests(api.Invoices.as_view()), name="invoices"),
+        path(
+            "invoices/<uuid:invoice_id>",
+            non_atomic_requests(api.InvoiceDetail.as_view()),
+            name="invoice",
+        ),
+        path(
+            "invoices/<uuid:invoice_id>/issue",
+            non_atomic_requests(api.InvoiceIssue.as_view()),
+            name="invoice-issue",
+        ),
+        path(
+            "invoices/<uuid:invoice_id>/pdf",
+            non_atomic_requests(api.InvoicePdfView.as_view()),
+            name="invoice-pdf",
+        ),
+        path(
+            "invoices/<uuid:invoice_id>/attempts",
+            non_atomic_requests(api.InvoiceAttempts.as_view()),
+            name="invoice-attempts",
+        ),
+        path(
+            "invoices/<uuid:invoice_id>/events",
+            non_atomic_requests(api.InvoiceEvents.as_view()),
+            name="invoice-events",
+        ),
+    ],
+    "api",
+)
+
+page_patterns = (
+    [
+        path("invoices/<uuid:invoice_id>/issue/", views.issue, name="issue"),
+        path("invoices/<uuid:invoice_id>/panel/", views.panel, name="panel"),
+        path("fbr/light/", views.light, name="light"),
+        path("business/tokens/", views.tokens, name="tokens"),
+    ],
+    "fbr",
+)
+
+urlpatterns = [
+    path("api/v1/", include(api_patterns)),
+    path("", include(page_patterns)),
+]

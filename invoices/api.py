@@ -1,0 +1,125 @@
+"""The API of masters: customers and products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api_auth import entered
+from accounts.enums import Permission, Province
+from invoices import intake, representation, selectors
+from invoices.enums import BuyerKind, SaleType
+from invoices.models import Buyer, Product
+from invoices.services import catalogue
+from smartinvoicing import clock
+from smartinvoicing.errors import Problem, RuleViolation
+
+_BUYER = frozenset(
+    {"name", "registration_type", "ntn_cnic", "province", "address", "phone", "email"}
+)
+_PRODUCT = frozenset({"name", "hs_code", "sale_type", "rate", "unit", "unit_price"})
+
+
+class BuyerShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField()
+    registration_type = serializers.ChoiceField(BuyerKind.choices)
+    ntn_cnic = serializers.CharField(required=False)
+    province = serializers.ChoiceField(Province.choices)
+    address = serializers.CharField()
+    phone = serializers.CharField(required=False)
+    email = serializers.EmailField(required=False)
+
+
+class BuyerPage(serializers.Serializer[Any]):
+    results = BuyerShape(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class ProductShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField()
+    hs_code = serializers.CharField()
+    sale_type = serializers.ChoiceField(SaleType.choices, required=False)
+    rate = serializers.CharField(required=False)
+    unit = serializers.CharField()
+    unit_price = serializers.DecimalField(max_digits=18, decimal_places=4, required=False)
+
+
+class ProductPage(serializers.Serializer[Any]):
+    results = ProductShape(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def _page(request: Request, rows: list[dict[str, Any]], cursor: str) -> Response:
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    return Response({"results": rows, "next": following if cursor else None})
+
+
+class Buyers(APIView):
+    scopes = {"GET": Permission.VIEW, "POST": Permission.WRITE_CATALOGUE}
+
+    @extend_schema(operation_id="buyers_list", responses=BuyerPage)
+    def get(self, request: Request) -> Response:
+        """Customers by name; `q` is the beginning of a name or number."""
+        asked = request.query_params
+        with entered(request):
+            page = selectors.buyers(text=asked.get("q", ""), cursor=asked.get("cursor", ""))
+        return _page(request, [representation.buyer(row) for row in page.rows], page.next)
+
+    @extend_schema(operation_id="buyers_create", request=BuyerShape, responses={201: BuyerShape})
+    def post(self, request: Request) -> Response:
+        problems: list[Problem] = []
+        reader = intake.Reader(request.data, problems)
+        reader.only(_BUYER)
+        party = intake.party(request.data, problems, prefix="")
+        phone, email = reader.text("phone"), reader.text("email")
+        if problems:
+            raise RuleViolation.of(problems)
+        with entered(request) as actor:
+            row = catalogue.save_buyer(
+                buyer=Buyer(), party=party, phone=phone, email=email, actor=actor, at=clock.now()
+            )
+        return Response(representation.buyer(row), status=201)
+
+
+class Products(APIView):
+    scopes = {"GET": Permission.VIEW, "POST": Permission.WRITE_CATALOGUE}
+
+    @extend_schema(operation_id="products_list", responses=ProductPage)
+    def get(self, request: Request) -> Response:
+        """Products by name; `q` is the beginning of a name."""
+        asked = request.query_params
+        with entered(request):
+            page = selectors.products(text=asked.get("q", ""), cursor=asked.get("cursor", ""))
+        return _page(request, [representation.product(row) for row in page.rows], page.next)
+
+    @extend_schema(
+        operation_id="products_create", request=ProductShape, responses={201: ProductShape}
+    )
+    def post(self, request: Request) -> Response:
+        problems: list[Problem] = []
+        reader = intake.Reader(request.data, problems)
+        reader.only(_PRODUCT)
+        fields: dict[str, Any] = {
+            "name": reader.text("name"),
+            "hs_code": reader.text("hs_code"),
+            "sale_type": reader.text("sale_type", SaleType.STANDARD),
+            "rate": reader.text("rate", "18%"),
+            "unit": reader.text("unit"),
+            "unit_price": reader.not_negative("unit_price", places=4),
+        }
+        if problems:
+            raise RuleViolation.of(problems)
+        with entered(request) as actor:
+            row = catalogue.save_product(
+                product=Product(), **fields, actor=actor, at=clock.now()
+            )
+        return Response(representation.product(row), status=201)

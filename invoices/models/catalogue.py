@@ -1,0 +1,107 @@
+"""Masters: whom a business sells to, and what."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Collate, Lower
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.enums import Province
+from accounts.tenancy import TenantModel
+from invoices.enums import BuyerKind, SaleType
+from smartinvoicing.classified import Category, Retention
+
+
+def search_key(field: str) -> models.GeneratedField:
+    """Lower case under byte order: row security lets only such a column use an index."""
+    return models.GeneratedField(
+        expression=Collate(Lower(field), "C"),
+        output_field=models.CharField(max_length=200, db_collation="C"),
+        db_persist=True,
+    )
+
+
+class Buyer(TenantModel):
+    """A customer as the next invoice will name it."""
+
+    name = models.CharField(_("name"), max_length=200)
+    name_key = search_key("name")
+    registration_type = models.CharField(_("registration"), max_length=12, choices=BuyerKind)
+    ntn_cnic = models.CharField(_("NTN or CNIC"), max_length=13, blank=True)
+    province = models.CharField(_("province"), max_length=30, choices=Province)
+    address = models.CharField(_("address"), max_length=300)
+    phone = models.CharField(_("phone"), max_length=20, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["tenant", "name_key", "id"], name="invoices_buyer_by_name"),
+            models.Index(fields=["tenant", "ntn_cnic"], name="invoices_buyer_by_number"),
+        ]
+
+    class Privacy:
+        retention = Retention.ACC
+        subject = "buyer"
+        basis = "tenant's instruction"
+        personal = {
+            "name": Category.IDENTITY,
+            "name_key": Category.IDENTITY,
+            "ntn_cnic": Category.GOVERNMENT_ID,
+            "address": Category.CONTACT,
+            "phone": Category.CONTACT,
+            "email": Category.CONTACT,
+        }
+        plain = ("id", "tenant", "registration_type", "province")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("invoices:buyer", args=[self.pk])
+
+
+class Product(TenantModel):
+    """A good or service with all that FBR wants to know of it."""
+
+    name = models.CharField(_("name"), max_length=200)
+    name_key = search_key("name")
+    hs_code = models.CharField(_("HS code"), max_length=9)
+    sale_type = models.CharField(
+        _("kind of supply"), max_length=60, choices=SaleType, default=SaleType.STANDARD
+    )
+    rate = models.CharField(_("rate"), max_length=80, default="18%")
+    unit = models.CharField(_("unit"), max_length=40)
+    unit_price = models.DecimalField(
+        _("price per unit"), max_digits=18, decimal_places=4, default=0
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["tenant", "name_key", "id"], name="invoices_product_by_name"),
+        ]
+
+    class Privacy:
+        retention = Retention.ACC
+        subject = "none"
+        basis = "contract"
+        personal: ClassVar[dict[str, Category]] = {}
+        plain = (
+            "id",
+            "tenant",
+            "name",
+            "name_key",
+            "hs_code",
+            "sale_type",
+            "rate",
+            "unit",
+            "unit_price",
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("invoices:product", args=[self.pk])

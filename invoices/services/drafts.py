@@ -1,0 +1,281 @@
+"""Make, change and delete a draft. Totals come from `tax`, problems from `validation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from accounts import audit, registration
+from accounts.access import Actor, allow
+from accounts.enums import AuditAction, Permission
+from accounts.models import LegalEntity
+from invoices import reference, tax, validation
+from invoices.content import Content, Line, Party
+from invoices.enums import EDITABLE, State
+from invoices.models import Buyer, Invoice, InvoiceLine, Product
+from smartinvoicing import clock
+from smartinvoicing.errors import Problem, RuleViolation, StateConflict
+from smartinvoicing.ids import uuid7
+
+_PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
+_COPIED: Final = (
+    "description",
+    "hs_code",
+    "sale_type",
+    "rate",
+    "unit",
+    "quantity",
+    "unit_price",
+    "discount",
+    "retail_price",
+    "sro_schedule",
+    "sro_item",
+)
+_GIVEN: Final = ("further_tax", "extra_tax", "fed", "withheld")
+_LINE_AMOUNTS: Final = tuple(name for name in tax.AMOUNTS if name != "discount")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What a document amounts to and what keeps it from being issued."""
+
+    lines: tuple[tax.Taxes, ...]
+    totals: tax.Taxes
+    problems: tuple[Problem, ...]
+
+
+def assess(content: Content, entity: LegalEntity, *, at: datetime) -> Assessment:
+    """Taxes and problems of `content` as `entity` would issue it at `at`. Stores nothing."""
+    lists = reference.current()
+    amounts = [
+        tax.of_line(
+            _supply(line, lists),
+            inclusive=content.prices_include_tax,
+            buyer_kind=content.buyer.registration_type,
+            on=content.invoice_date,
+        )
+        for line in content.lines
+    ]
+    problems = validation.problems_of(
+        content,
+        amounts=amounts,
+        seller_ntn_cnic=entity.ntn_cnic,
+        environment=entity.environment,
+        reference=lists,
+        today=clock.karachi_date(at),
+    )
+    return Assessment(lines=tuple(amounts), totals=tax.totals(amounts), problems=tuple(problems))
+
+
+def _supply(line: Line, lists: reference.Reference) -> tax.Supply:
+    return tax.Supply(
+        sale_type=line.sale_type,
+        rate=lists.rate(line.rate),
+        quantity=max(line.quantity, tax.ZERO),
+        unit_price=line.unit_price,
+        discount=line.discount,
+        **{name: getattr(line, name) for name in _GIVEN},
+    )
+
+
+@transaction.atomic
+def create(
+    *, content: Content, entity: LegalEntity, actor: Actor, at: datetime
+) -> tuple[Invoice, list[InvoiceLine]]:
+    """Store a new draft, complete or not; its problems stand on it.
+
+    Raises: NotAllowed; RuleViolation when a buyer or product named by id is not here.
+    """
+    allow(actor, Permission.WRITE_DRAFTS)
+    content = resolved(content)
+    assessment = assess(content, entity, at=at)
+    invoice = Invoice(
+        tenant_id=entity.tenant_id,
+        legal_entity=entity,
+        environment=entity.environment,
+        state=State.DRAFT,
+        state_at=at,
+        made_at=at,
+        **_header(content, assessment),
+    )
+    invoice.save(force_insert=True)
+    lines = _write_lines(invoice, content, assessment)
+    audit.record(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
+    return invoice, lines
+
+
+@transaction.atomic
+def change(
+    *, invoice: Invoice, content: Content, actor: Actor, at: datetime, seen_version: int
+) -> list[InvoiceLine]:
+    """Replace the content of a draft or a rejected document; its number, if any, stays.
+
+    seen_version: the version the person was looking at.
+    Raises: NotAllowed; RuleViolation; StateConflict when it is no longer editable, or somebody
+            else saved it meanwhile.
+    """
+    allow(actor, Permission.WRITE_DRAFTS)
+    content = resolved(content)
+    entity = LegalEntity.objects.get(pk=invoice.legal_entity_id)
+    assessment = assess(content, entity, at=at)
+    fields = _header(content, assessment) | {"version": seen_version + 1}
+    editable = Invoice.objects.filter(
+        pk=invoice.pk, state__in=[state.value for state in EDITABLE], version=seen_version
+    )
+    if not editable.update(**fields):
+        raise StateConflict(
+            "This invoice was changed or issued meanwhile. Open it again; your text is still here."
+        )
+    InvoiceLine.objects.filter(invoice=invoice).delete()
+    for name, value in fields.items():
+        setattr(invoice, name, value)
+    lines = _write_lines(invoice, content, assessment)
+    audit.record(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
+    return lines
+
+
+@transaction.atomic
+def delete(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
+    """Throw a draft away. A numbered document is never deleted.
+
+    Raises: NotAllowed; StateConflict.
+    """
+    allow(actor, Permission.WRITE_DRAFTS)
+    draft = Invoice.objects.select_for_update(of=("self",)).filter(
+        pk=invoice.pk, state=State.DRAFT
+    )
+    if not draft.exists():
+        raise StateConflict("Only a draft can be deleted; this document has a number.")
+    audit.record(actor, AuditAction.DRAFT_DELETED, invoice, at=at)
+    InvoiceLine.objects.filter(invoice=invoice).delete()
+    Invoice.objects.filter(pk=invoice.pk).delete()
+
+
+def resolved(content: Content) -> Content:
+    """`content` with the masters that it names by id written out.
+
+    Raises: RuleViolation naming the field when there is no such master here.
+    """
+    problems: list[Problem] = []
+    if content.buyer_id is not None:
+        content = _with_buyer(content, problems)
+    wanted = {line.product_id for line in content.lines if line.product_id is not None}
+    if wanted:
+        content = _with_products(content, Product.objects.in_bulk(wanted), problems)
+    if problems:
+        raise RuleViolation.of(problems)
+    number = registration.normal(content.buyer.ntn_cnic)
+    if number != content.buyer.ntn_cnic:
+        content = replace(content, buyer=replace(content.buyer, ntn_cnic=number[:13]))
+    return content
+
+
+def _with_buyer(content: Content, problems: list[Problem]) -> Content:
+    if content.buyer.name:
+        return content  # what was typed on the document counts
+    buyer = Buyer.objects.filter(pk=content.buyer_id).first()
+    if buyer is None:
+        problems.append(
+            Problem(
+                code="unknown_buyer",
+                field="buyer_id",
+                message="There is no such customer.",
+                fix="Choose one from your customers, or send the customer itself.",
+            )
+        )
+        return content
+    return replace(content, buyer=Party(**{name: getattr(buyer, name) for name in _PARTY}))
+
+
+def _with_products(
+    content: Content, products: dict[object, Product], problems: list[Problem]
+) -> Content:
+    lines = []
+    for number, line in enumerate(content.lines, start=1):
+        product = products.get(line.product_id)
+        if line.product_id is not None and product is None:
+            problems.append(
+                Problem(
+                    code="unknown_product",
+                    field="product_id",
+                    line=number,
+                    message="There is no such product.",
+                    fix="Choose one from your products, or describe the goods in the line.",
+                )
+            )
+        lines.append(line if product is None or line.description else _filled(line, product))
+    return replace(content, lines=tuple(lines))
+
+
+def _filled(line: Line, product: Product) -> Line:
+    return replace(
+        line,
+        description=product.name,
+        hs_code=line.hs_code or product.hs_code,
+        sale_type=product.sale_type,
+        rate=product.rate,
+        unit=line.unit or product.unit,
+        unit_price=line.unit_price or product.unit_price,
+    )
+
+
+def _header(content: Content, assessment: Assessment) -> dict[str, object]:
+    party = {f"buyer_{name}": getattr(content.buyer, name) for name in _PARTY}
+    amounts = {name: getattr(assessment.totals, name) for name in tax.AMOUNTS}
+    return {
+        "document_type": content.document_type,
+        "client_reference": content.client_reference,
+        "scenario": content.scenario,
+        "invoice_date": content.invoice_date,
+        "prices_include_tax": content.prices_include_tax,
+        "buyer_id": content.buyer_id,
+        "problems": [problem.as_dict() for problem in assessment.problems],
+        **party,
+        **amounts,
+    }
+
+
+def _write_lines(
+    invoice: Invoice, content: Content, assessment: Assessment
+) -> list[InvoiceLine]:
+    rows = [
+        InvoiceLine(
+            id=uuid7(),
+            tenant_id=invoice.tenant_id,
+            invoice=invoice,
+            position=position,
+            product_id=line.product_id,
+            **{name: getattr(line, name) for name in _COPIED},
+            **{f"{name}_given": getattr(line, name) for name in _GIVEN},
+            **{name: getattr(taxes, name) for name in _LINE_AMOUNTS},
+        )
+        for position, (line, taxes) in enumerate(
+            zip(content.lines, assessment.lines, strict=True), start=1
+        )
+    ]
+    return InvoiceLine.objects.bulk_create(rows)
+
+
+def content_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Content:
+    """A stored document as it was typed."""
+    return Content(
+        document_type=invoice.document_type,
+        invoice_date=invoice.invoice_date,
+        client_reference=invoice.client_reference,
+        scenario=invoice.scenario,
+        buyer_id=invoice.buyer_id,
+        buyer=Party(**{name: getattr(invoice, f"buyer_{name}") for name in _PARTY}),
+        prices_include_tax=invoice.prices_include_tax,
+        lines=tuple(
+            Line(
+                product_id=row.product_id,
+                **{name: getattr(row, name) for name in _COPIED},
+                **{name: getattr(row, f"{name}_given") for name in _GIVEN},
+            )
+            for row in lines
+        ),
+    )

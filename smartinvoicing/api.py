@@ -1,0 +1,83 @@
+"""What every API answer has in common: exact numbers in, one shape of error out."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import IO, Any, Final, NoReturn
+
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.parsers import BaseParser
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from smartinvoicing.errors import AppError
+
+DEEPEST: Final = 20
+
+
+class Malformed(exceptions.ParseError):
+    default_detail = "The body is not JSON. Check quotes, commas and the encoding (UTF-8)."
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def read_json(raw: bytes) -> Any:
+    """JSON with numbers as Decimal, never through a float; no NaN, no repeated key.
+
+    Raises: ValueError, RecursionError.
+    """
+    return json.loads(
+        raw.decode("utf-8"),
+        parse_float=Decimal,
+        parse_int=lambda text: int(text) if len(text) < 20 else Decimal(text),
+        parse_constant=_refuse_constant,
+        object_pairs_hook=_unique,
+    )
+
+
+class DecimalJSONParser(BaseParser):
+    """JSON, read exactly."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        try:
+            body = read_json(stream.read())
+        except (ValueError, RecursionError) as error:
+            raise Malformed from error
+        if not isinstance(body, dict):
+            raise Malformed("The body must be one JSON object.")
+        return body
+
+
+def _answer(code: str, message: str, details: dict[str, Any], http_status: int) -> Response:
+    return Response({"code": code, "message": message, "details": details}, status=http_status)
+
+
+def on_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """One shape for every refusal: `{"code", "message", "details"}`."""
+    set_rollback()
+    if isinstance(error, AppError):
+        return _answer(error.code, error.message, error.details, error.http_status)
+    if isinstance(error, Http404):
+        return _answer("not_found", "There is no such thing here.", {}, status.HTTP_404_NOT_FOUND)
+    if isinstance(error, exceptions.APIException):
+        code = error.default_code
+        answer = _answer(code, str(error.detail), {}, error.status_code)
+        if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+            answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    return None

@@ -1,0 +1,68 @@
+"""System checks: unsafe or half-set configuration does not start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.security)
+def lease_arithmetic(**kwargs: Any) -> list[CheckMessage]:
+    """Total deadline < soft limit < hard limit < lease < visibility (reliability contract, 3)."""
+    ladder = [
+        ("FBR_CONNECT_TIMEOUT_S", settings.FBR_CONNECT_TIMEOUT_S),
+        ("FBR_TOTAL_TIMEOUT_S", settings.FBR_TOTAL_TIMEOUT_S),
+        ("TASK_SOFT_LIMIT_S", settings.CELERY_TASK_SOFT_TIME_LIMIT),
+        ("TASK_HARD_LIMIT_S", settings.CELERY_TASK_TIME_LIMIT),
+        ("FBR_LEASE_S", settings.FBR_LEASE_S),
+        ("the visibility timeout", settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]),
+    ]
+    return [
+        Error(f"{low} ({a} s) must be below {high} ({b} s).", id="smartinvoicing.E001")
+        for (low, a), (high, b) in zip(ladder, ladder[1:], strict=False)
+        if a >= b
+    ]
+
+
+@register(Tags.security)
+def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
+    """What only development may leave open."""
+    if not settings.PRODUCTION:
+        return []
+    database = settings.DATABASES["default"]
+    wrong = {
+        "E002": len(settings.SECRET_KEY) < 50 and "SECRET_KEY is shorter than 50 characters.",
+        "E003": not settings.ALLOWED_HOSTS and "ALLOWED_HOSTS names no host.",
+        "E004": "*" in settings.ALLOWED_HOSTS and "ALLOWED_HOSTS must name hosts, not '*'.",
+        "E005": settings.FBR_DI_URL != settings.FBR_OFFICIAL_DI_URL
+        and "FBR_DI_URL must be FBR's own host in production.",
+        "E006": not settings.PUBLIC_URL.startswith("https://") and "PUBLIC_URL must be https.",
+        "E007": database["USER"] in {"owner", "postgres", "purge"}
+        and "DATABASE_URL must be the role app's, never the owner's or a superuser's.",
+        "E008": database["OPTIONS"].get("sslmode") != "verify-full"
+        and "DATABASE_URL needs sslmode=verify-full.",
+        "E009": not settings.REDIS_URL.startswith("rediss://") and "REDIS_URL must be rediss://.",
+        "E010": not settings.EMAIL_HOST and "SMTP_HOST is not set: nobody could sign up.",
+        "E011": settings.DATABASE_OWNER_URL
+        and "DATABASE_OWNER_URL is for the migration step only; this process must not hold it.",
+    }
+    return [Error(text, id=f"smartinvoicing.{code}") for code, text in wrong.items() if text]
+
+
+@register(Tags.database)
+def role_is_bound(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """The role that serves requests must be under the row policies."""
+    from django.db import connection  # noqa: PLC0415 -- a database check runs only when asked
+
+    if not databases or connection.settings_dict["USER"] == "owner":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
+        row = cursor.fetchone()
+    if row and row[0]:
+        return [Error("DATABASE_URL's role is above the row policies.", id="smartinvoicing.E012")]
+    return []

@@ -1,0 +1,37 @@
+"""How a model says what is personal in it: `class Privacy` on every model, read by `privacy`.
+
+    class Privacy:
+        retention = Retention.ACC
+        subject = "user"
+        basis = "contract"
+        personal = {"email": Category.CONTACT}
+        plain = ("id", "date_joined")
+
+Every concrete field stands in `personal` or in `plain`; a test compares the two with the model.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    IDENTITY = "identity"
+    CONTACT = "contact"
+    GOVERNMENT_ID = "government id"
+    FINANCIAL = "financial"
+    CREDENTIAL = "credential"
+    TECHNICAL = "technical"
+    CONTENT = "content"
+
+
+class Retention(StrEnum):
+    """Classes of the retention engine; clocks and lengths are its business."""
+
+    TAX = "TAX"  # seven years after the tax period
+    ACC = "ACC"  # while the account lives
+    CRED = "CRED"  # destroyed at closure
+    SEC = "SEC"  # thirteen months
+    LOG = "LOG"
+    TMP = "TMP"
+    REFERENCE = "REFERENCE"  # FBR's lists: nobody's data

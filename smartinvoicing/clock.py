@@ -1,0 +1,39 @@
+"""Time. UTC for storage, Asia/Karachi for the law, the database's clock for leases."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+KARACHI: Final = ZoneInfo("Asia/Karachi")
+
+
+def now() -> datetime:
+    """This instant, in UTC. Only edges call it; services take `at`."""
+    return datetime.now(UTC)
+
+
+def karachi_date(at: datetime) -> date:
+    """The calendar day in Pakistan: what an invoice, a tax period and a closing go by."""
+    return at.astimezone(KARACHI).date()
+
+
+def karachi(at: datetime) -> datetime:
+    return at.astimezone(KARACHI)
+
+
+def tax_period(day: date) -> date:
+    """The first day of the calendar month. Source: Sales Tax Act 1990, s. 2(43)."""
+    return day.replace(day=1)
+
+
+def database_now() -> datetime:
+    """The database's own clock: the only one that decides leases."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    at: datetime = row[0]
+    return at

@@ -1,0 +1,72 @@
+"""The errors a person may see. A programmer's mistake is none of these: it fails loudly."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with what somebody gave us, and what to do about it.
+
+    code:  FBR's own code (`0099`) where FBR has one, else a word of ours (`too_long`).
+    field: the name of the API's field (`buyer.ntn_cnic`, `quantity`), "" for the document.
+    line:  number of the line, counted from 1; None for the document.
+    """
+
+    code: str
+    field: str
+    message: str
+    fix: str
+    line: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class AppError(Exception):
+    """What happened, in a sentence that says what to do now."""
+
+    code = "error"
+    http_status = 400
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class RuleViolation(AppError):
+    """A rule of law, of FBR or of the house does not hold."""
+
+    code = "rule_violation"
+    http_status = 422
+
+    @classmethod
+    def of(cls, problems: list[Problem], message: str = "") -> RuleViolation:
+        return cls(
+            message or problems[0].message,
+            problems=[problem.as_dict() for problem in problems],
+        )
+
+
+class NotAllowed(AppError):
+    """This actor may not do this."""
+
+    code = "not_allowed"
+    http_status = 403
+
+
+class NotFound(AppError):
+    """There is no such thing here: it never was, or it is somebody else's."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class StateConflict(AppError):
+    """It is no longer what it was when the caller looked."""
+
+    code = "state_conflict"
+    http_status = 409

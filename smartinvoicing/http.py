@@ -1,0 +1,72 @@
+"""The only maker of connections to the world outside.
+
+`open_line` is FBR's: it connects first, so that *not sent* can be proven. `open_session` is for
+everything that may be asked twice. Neither follows redirects, retries, or takes a proxy from the
+environment.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from smartinvoicing.errors import AppError
+
+ANSWER_LIMIT: Final = 1_000_000
+
+
+class LineDown(AppError):
+    """No connection: nothing of ours has left this machine."""
+
+    code = "line_down"
+    http_status = 503
+
+
+def open_line(base_url: str, *, timeout_s: float) -> http.client.HTTPConnection:
+    """A connected line to the host of `base_url`: name, route and TLS are proven, nothing sent.
+
+    The line never reconnects by itself: `http.client` would quietly send again.
+
+    Raises: LineDown, with the kind of failure in details["failure"].
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        line: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, parts.port, timeout=timeout_s, context=ssl.create_default_context()
+        )
+    else:
+        line = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+    try:
+        line.connect()
+    except OSError as error:
+        line.close()
+        raise LineDown("No connection to FBR.", failure=type(error).__name__) from error
+    line.auto_open = 0
+    return line
+
+
+class _Bounded(requests.Session):
+    """A session whose every request has a time limit and no redirect."""
+
+    def __init__(self, timeout_s: tuple[float, float]) -> None:
+        super().__init__()
+        self.trust_env = False
+        self._timeout_s = timeout_s
+        self.mount("https://", HTTPAdapter(max_retries=0))
+        self.mount("http://", HTTPAdapter(max_retries=0))
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs.setdefault("timeout", self._timeout_s)
+        kwargs["allow_redirects"] = False
+        return super().request(*args, **kwargs)
+
+
+def open_session(*, connect_s: float, read_s: float) -> requests.Session:
+    """For lists and lookups: what may be asked twice without harm."""
+    return _Bounded((connect_s, read_s))

@@ -1,0 +1,51 @@
+"""Rupees and paisa: the only place in the house that rounds, reads or writes money."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+PAISA: Final = Decimal("0.01")
+ZERO: Final = Decimal("0.00")
+
+# 18 digits, 2 (or 4, for prices and quantities) of them behind the point: what a column holds.
+LARGEST: Final = Decimal("9999999999999.99")
+
+_PLAIN: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,10})?", re.ASCII)
+
+
+def to_paisa(amount: Decimal) -> Decimal:
+    """Round to whole paisa, half away from zero, as FBR does.
+
+    Source: PRAL DI API v1.12, sample arithmetic (3312.50 at 18 % = 596.25).
+    """
+    return amount.quantize(PAISA, rounding=ROUND_HALF_UP)
+
+
+def parse(text: str) -> Decimal:
+    """Read a plain decimal number: no exponent, no NaN, no infinity, no thousands mark.
+
+    Raises: ValueError with a sentence that a person can act on.
+    """
+    text = text.strip()
+    if not _PLAIN.fullmatch(text):
+        raise ValueError("Write a plain number, for example 1234.50.")
+    return Decimal(text)
+
+
+def places_of(number: Decimal) -> int:
+    """How many digits stand behind the point, trailing zeros apart."""
+    exponent = number.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def write(amount: Decimal) -> str:
+    """Two places, point as the decimal mark, no thousands mark: `1234.50`."""
+    return f"{to_paisa(amount):f}"
+
+
+def write_short(number: Decimal) -> str:
+    """A quantity or price without the zeros that say nothing: `400`, `2.5`."""
+    plain = f"{number:f}"
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain

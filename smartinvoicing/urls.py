@@ -1,0 +1,20 @@
+"""The roof, by name only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from smartinvoicing import health
+
+urlpatterns = [
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
+    path("", include("accounts.urls")),
+    path("", include("invoices.urls")),
+    path("", include("fbr.urls")),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+]
