@@ -19,7 +19,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """A member goes to work; whoever has no business yet opens one."""
-        if selectors.memberships_of(request.user.pk):
+        if request.user.is_authenticated and selectors.memberships_of(request.user.pk):
             return reverse("invoices:dashboard")
         return reverse("accounts:welcome")
 
@@ -30,9 +30,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         cleaned: str = super().clean_email(email.strip().lower())
         return cleaned
 
-    def save_user(
-        self, request: HttpRequest, user: User, form: Any, commit: bool = True
-    ) -> User:
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """Make the account, with the name that the form asks for."""
         user.name = form.cleaned_data.get("name", "")
         saved: User = super().save_user(request, user, form, commit)

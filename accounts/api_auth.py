@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.cache import caches
@@ -16,7 +15,6 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts import tenancy
 from accounts.access import Actor, allow
@@ -24,6 +22,9 @@ from accounts.enums import Permission
 from accounts.models import ApiKey
 from accounts.secret_hash import hash_of
 from smartinvoicing import clock
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 
 @dataclass(frozen=True)
@@ -78,20 +79,9 @@ class HasScope(BasePermission):
         return True
 
 
-def inside_tenant(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Run one method of an API view inside the key's tenant, in one transaction."""
-
-    @wraps(method)
-    def inside(view: APIView, request: Request, *args: Any, **kwargs: Any) -> Any:
-        with entered(request):
-            return method(view, request, *args, **kwargs)
-
-    return inside
-
-
 @contextmanager
 def entered(request: Request) -> Iterator[Actor]:
     """The key's tenant and one transaction in it."""
-    holder: KeyHolder = request.user
+    holder: Any = request.user
     with tenancy.in_tenant(holder.tenant_id), transaction.atomic():
         yield holder.actor

@@ -21,7 +21,7 @@ def event(
         at=at,
         actor=actor.name,
         action=action,
-        object_type=about._meta.model_name,
+        object_type=str(about._meta.model_name),
         object_id=about.pk,
         details=details,
     )

@@ -13,13 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import access, particulars
 from accounts.enums import Activity, Province, Role, Sector
-from accounts.models import User
 from accounts.services import api_keys, profile
 from smartinvoicing.errors import RuleViolation
 
 T = TypeVar("T")
 
-LONGEST_PERSON_NAME: Final = User._meta.get_field("name").max_length
+LONGEST_PERSON_NAME: Final = 120
 _SAME: Final[Mapping[str, str]] = MappingProxyType({})
 
 

@@ -40,9 +40,7 @@ def begin(key: str, body: bytes) -> Replay | None:
     """
     tenant_id = current_tenant_id()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(tenant_id, key)]
-        )
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(tenant_id, key)])
         row = cursor.fetchone()
     if not (row and row[0]):
         raise StateConflict("The first request with this Idempotency-Key is still running.")

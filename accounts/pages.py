@@ -65,7 +65,11 @@ def _person(member: Membership, me: User, *, has_factor: bool) -> Row:
         "you": member.user_id == me.pk,
         "factor": factor_badge(on=has_factor),
         "actions": [
-            {"label": _("Role"), "url": reverse("accounts:role", args=[member.pk]), "kind": "small"},
+            {
+                "label": _("Role"),
+                "url": reverse("accounts:role", args=[member.pk]),
+                "kind": "small",
+            },
             {"label": _("Remove"), "dialog": f"remove-{member.pk}", "kind": "small danger"},
         ],
     }

@@ -54,7 +54,5 @@ def audit_page(*, before: UUID | None = None, size: int = 50) -> list[AuditEvent
     if before is not None:
         edge = AuditEvent.objects.filter(pk=before).first()
         if edge is not None:
-            rows = rows.filter(
-                models.Q(at__lt=edge.at) | models.Q(at=edge.at, id__lt=edge.id)
-            )
+            rows = rows.filter(models.Q(at__lt=edge.at) | models.Q(at=edge.at, id__lt=edge.id))
     return list(rows[:size])

@@ -67,7 +67,7 @@ class InTenant(models.Func):
     conditional = True
     output_field: ClassVar[models.Field[Any, Any]] = models.BooleanField()
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
         scope = pg.current()
         if scope.tenant_id is not None:
             column, params = compiler.compile(self.source_expressions[0])
@@ -99,7 +99,7 @@ class TenantModel(models.Model):
         "accounts.Tenant", on_delete=models.PROTECT, related_name="+", db_index=False
     )
 
-    objects: ClassVar[TenantManager[Any]] = TenantManager()
+    objects = TenantManager()
 
     class Meta:
         abstract = True

@@ -6,7 +6,9 @@ import unicodedata
 from typing import Final
 
 # Marks that turn the direction of what follows: a name with one can look like another name.
-_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_TURNING: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 _REFUSED: Final = frozenset({"Cc", "Cs", "Cn", "Co"})
 
 

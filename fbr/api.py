@@ -28,6 +28,7 @@ from invoices.enums import State
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import drafts, printing
 from smartinvoicing import clock
+from smartinvoicing.api import body_of
 from smartinvoicing.celery import app
 from smartinvoicing.errors import Problem, RuleViolation
 
@@ -60,7 +61,9 @@ def client_reference_said() -> Iterator[None]:
 
 def _merged(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """What was typed before, under what is typed now; a new buyer replaces the old id."""
-    kept = {name: value for name, value in old.items() if name != "buyer_id" or "buyer" not in given}
+    kept = {
+        name: value for name, value in old.items() if name != "buyer_id" or "buyer" not in given
+    }
     if "buyer_id" in given and "buyer" not in given:
         kept.pop("buyer", None)
     return {**kept, **given}
@@ -137,15 +140,13 @@ class Invoices(APIView):
         operation_id="invoices_create",
         request=api_schema.InvoiceIn,
         responses={201: api_schema.InvoiceOut, 200: api_schema.InvoiceOut, 422: api_schema.Refusal},
-        parameters=[
-            OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
-        ],
+        parameters=[OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)],
     )
     def post(self, request: Request) -> Response:
         """Write a document, and issue it where the body says so."""
         raw = bytes(request._request.body)  # noqa: SLF001 -- DRF keeps the bytes nowhere else
         key = request.headers.get("Idempotency-Key", "")[:200]
-        body, at = request.data, clock.now()
+        body, at = body_of(request), clock.now()
         with client_reference_said(), entered(request) as actor:
             replay = idempotency.begin(key, raw) if key else None
             if replay is not None:
@@ -167,9 +168,7 @@ class Invoices(APIView):
         invoice, lines = drafts.create(content=content, entity=entity, actor=actor, at=at)
         hold = None
         if wants_issue:
-            work = issuing.issue(
-                invoice=invoice, lines=lines, entity=entity, actor=actor, at=at
-            )
+            work = issuing.issue(invoice=invoice, lines=lines, entity=entity, actor=actor, at=at)
             hold = selectors.hold_of(work)
         return representation.invoice(invoice, lines, hold=hold)
 
@@ -201,7 +200,7 @@ class InvoiceDetail(APIView):
             invoice = invoice_selectors.invoice(invoice_id)
             old = representation.typed(invoice, invoice_selectors.lines_of(invoice))
             content, problems = intake.read(
-                _merged(old, request.data), today=clock.karachi_date(at)
+                _merged(old, body_of(request)), today=clock.karachi_date(at)
             )
             if problems:
                 raise RuleViolation.of(problems)

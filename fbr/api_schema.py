@@ -21,7 +21,9 @@ LIST_PARAMETERS = [
     OpenApiParameter("to", OpenApiTypes.DATE, description="Last invoice date."),
     OpenApiParameter("buyer", OpenApiTypes.UUID),
     OpenApiParameter(
-        "q", OpenApiTypes.STR, description="Beginning of a number or customer, or a whole reference."
+        "q",
+        OpenApiTypes.STR,
+        description="Beginning of a number or customer, or a whole reference.",
     ),
     OpenApiParameter("cursor", OpenApiTypes.STR),
     OpenApiParameter("limit", OpenApiTypes.INT, description="Rows a page, at most 200."),

@@ -25,7 +25,7 @@ class Due:
     work_id: UUID
 
 
-def _ids(sql: str, params: list[object], *, why: str) -> list[Due]:
+def _ids(sql: str, params: list[int], *, why: str) -> list[Due]:
     with tenancy.across_tenants(why=why), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, params)
         return [Due(*row) for row in cursor.fetchall()]

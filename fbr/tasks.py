@@ -46,9 +46,7 @@ def dispatch() -> None:
         send_document.delay(tenant_id=str(due.tenant_id), work_id=str(due.work_id))
 
 
-@app.task(
-    name="fbr.send", base=TenantTask, acks_late=True, reject_on_worker_lost=True
-)
+@app.task(name="fbr.send", base=TenantTask, acks_late=True, reject_on_worker_lost=True)
 def send_document(*, tenant_id: str, work_id: str) -> None:
     """Send one queued document. A second run finds nothing to lease."""
     settled = sending.send_one(work_id=UUID(work_id), actor=SENDER)
@@ -78,4 +76,3 @@ def is_broker_away() -> bool:
     except OperationalError:
         return True
     return False
-

@@ -1,11 +1,11 @@
-"""Routes of the fbr floor: documents of the API, and what moves on a document's page."""
+"""Routes of the fbr floor: documents of the API."""
 
 from __future__ import annotations
 
 from django.db.transaction import non_atomic_requests
 from django.urls import include, path
 
-from fbr import api, views
+from fbr import api
 
 # Each API view opens its transaction after the key is known.
 api_patterns = (
@@ -40,17 +40,4 @@ api_patterns = (
     "api",
 )
 
-page_patterns = (
-    [
-        path("invoices/<uuid:invoice_id>/issue/", views.issue, name="issue"),
-        path("invoices/<uuid:invoice_id>/panel/", views.panel, name="panel"),
-        path("fbr/light/", views.light, name="light"),
-        path("business/tokens/", views.tokens, name="tokens"),
-    ],
-    "fbr",
-)
-
-urlpatterns = [
-    path("api/v1/", include(api_patterns)),
-    path("", include(page_patterns)),
-]
+urlpatterns = [path("api/v1/", include(api_patterns))]

@@ -17,6 +17,7 @@ from invoices.enums import BuyerKind, SaleType
 from invoices.models import Buyer, Product
 from invoices.services import catalogue
 from smartinvoicing import clock
+from smartinvoicing.api import body_of
 from smartinvoicing.errors import Problem, RuleViolation
 
 _BUYER = frozenset(
@@ -77,9 +78,9 @@ class Buyers(APIView):
     @extend_schema(operation_id="buyers_create", request=BuyerShape, responses={201: BuyerShape})
     def post(self, request: Request) -> Response:
         problems: list[Problem] = []
-        reader = intake.Reader(request.data, problems)
+        reader = intake.Reader(body_of(request), problems)
         reader.only(_BUYER)
-        party = intake.party(request.data, problems, prefix="")
+        party = intake.party(body_of(request), problems, prefix="")
         phone, email = reader.text("phone"), reader.text("email")
         if problems:
             raise RuleViolation.of(problems)
@@ -106,7 +107,7 @@ class Products(APIView):
     )
     def post(self, request: Request) -> Response:
         problems: list[Problem] = []
-        reader = intake.Reader(request.data, problems)
+        reader = intake.Reader(body_of(request), problems)
         reader.only(_PRODUCT)
         fields: dict[str, Any] = {
             "name": reader.text("name"),
@@ -119,7 +120,5 @@ class Products(APIView):
         if problems:
             raise RuleViolation.of(problems)
         with entered(request) as actor:
-            row = catalogue.save_product(
-                product=Product(), **fields, actor=actor, at=clock.now()
-            )
+            row = catalogue.save_product(product=Product(), **fields, actor=actor, at=clock.now())
         return Response(representation.product(row), status=201)

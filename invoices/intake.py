@@ -94,9 +94,7 @@ class Reader:
 
     def note(self, name: str, code: str, message: str, fix: str) -> None:
         self.problems.append(
-            Problem(
-                code=code, field=self.prefix + name, line=self.line, message=message, fix=fix
-            )
+            Problem(code=code, field=self.prefix + name, line=self.line, message=message, fix=fix)
         )
 
     def only(self, known: frozenset[str]) -> None:
@@ -221,7 +219,7 @@ def _plain_number(value: object) -> Decimal:
     if isinstance(value, bool):
         raise ValueError(_("This must be a number."))  # noqa: TRY004 -- becomes a Problem
     if isinstance(value, Decimal):
-        sign, digits, exponent = value.as_tuple()
+        _sign, digits, exponent = value.as_tuple()
         if not isinstance(exponent, int) or not -20 <= exponent <= 20 or len(digits) > 40:
             raise ValueError(_("This is not a plain number."))
         return value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -17,9 +18,7 @@ NEXT: Final[Mapping[State, frozenset[State]]] = {
     State.DRAFT: frozenset({State.QUEUED}),
     State.QUEUED: frozenset({State.SUBMITTING, State.VOID}),
     # Back to QUEUED only on proof that nothing was recorded, never because time passed.
-    State.SUBMITTING: frozenset(
-        {State.ACCEPTED, State.REJECTED, State.UNCERTAIN, State.QUEUED}
-    ),
+    State.SUBMITTING: frozenset({State.ACCEPTED, State.REJECTED, State.UNCERTAIN, State.QUEUED}),
     State.REJECTED: frozenset({State.QUEUED, State.VOID}),
     State.UNCERTAIN: frozenset({State.ACCEPTED, State.QUEUED}),
     State.ACCEPTED: frozenset({State.CANCEL_REQUESTED}),
@@ -33,9 +32,14 @@ def may_become(was: State, to: State) -> bool:
     return to in NEXT[was]
 
 
-@transaction.atomic
 def transition(
-    invoice: Invoice, to: State, *, actor: Actor, at: datetime, note: str = "", **also: object
+    invoice: Invoice,
+    to: State,
+    *,
+    actor: Actor,
+    at: datetime,
+    note: str = "",
+    also: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Take `invoice` to `to`, set the fields in `also`, write the event.
 
@@ -47,19 +51,20 @@ def transition(
     was = State(invoice.state)
     if not may_become(was, to):
         raise StateConflict(f"An invoice that is {was.label} cannot become {to.label}.")
-    changed = Invoice.objects.filter(pk=invoice.pk, state=was).update(
-        state=to, state_at=at, **also
-    )
-    if not changed:
+    fields = {"state": to, "state_at": at, **also}
+    with transaction.atomic(savepoint=False):
+        is_first = Invoice.objects.filter(pk=invoice.pk, state=was).update(**fields)
+        if is_first:
+            InvoiceEvent(
+                tenant_id=invoice.tenant_id,
+                invoice=invoice,
+                was=was,
+                became=to,
+                at=at,
+                actor=actor.name,
+                note=note,
+            ).save(force_insert=True)
+    if not is_first:
         raise StateConflict("Somebody else changed this invoice first. Open it again.")
-    InvoiceEvent(
-        tenant_id=invoice.tenant_id,
-        invoice=invoice,
-        was=was,
-        became=to,
-        at=at,
-        actor=actor.name,
-        note=note,
-    ).save(force_insert=True)
-    for name, value in {"state": to, "state_at": at, **also}.items():
+    for name, value in fields.items():
         setattr(invoice, name, value)

@@ -27,6 +27,7 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.words import rupees_in_words
 from smartinvoicing import clock, money
 from smartinvoicing.errors import AppError
+from smartinvoicing.templatetags import formats
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,13 @@ STANDING: Final[Mapping[str, tuple[Any, Any]]] = {
 
 _IN_SALES_TAX_MODE: Final = frozenset({SaleType.GOODS_FED, SaleType.SERVICES_FED})
 _RARE: Final = ("extra_tax", "fed", "withheld", "discount")
-_AMOUNTS: Final = ("value", "sales_tax", "further_tax", "total")
+_ALWAYS: Final = ("quantity", "price", "value", "rate", "sales_tax", "further_tax", "total")
 
-# How many characters of amounts a table of each shape has room for.
-_UPRIGHT: Final = 62
-_WIDE: Final = 118
+# Sheets from the calmest on, and how many characters of amounts each has room for.
+_LAYOUTS: Final = (("", 88), ("wide", 150), ("wide small", 200), ("wide tiny", 256))
+_GAP: Final = 2  # characters between two columns
+_WIDTHS: Final = {"rate": (5, 10)}  # longer words of a rate may break
+_UNIT: Final = 14
 
 
 class PdfUnavailable(AppError):
@@ -124,7 +127,7 @@ class PrintedLine:
     retail_price: Decimal | None
     sro_schedule: str
     sro_item: str
-    quantity: Decimal
+    quantity: str
     unit: str
     price: str
     rate: str
@@ -144,7 +147,8 @@ class Printed:
 
     shown:  the rare columns that have an amount in some line.
     fed_in_sales_tax_mode: the part of the sales tax that is excise (rule 150R(13)(u)).
-    layout: "", "wide" or "wide dense": the shape of paper that the amounts need.
+    widths: how many characters each column of numbers must hold, 5 to 24.
+    layout: "", "wide", "wide small" or "wide tiny": the sheet on which they all find room.
     """
 
     title: str
@@ -163,6 +167,7 @@ class Printed:
     prices_include_tax: bool
     lines: tuple[PrintedLine, ...]
     shown: frozenset[str]
+    widths: Mapping[str, int]
     layout: str
     totals: tax.Taxes
     fed_in_sales_tax_mode: Decimal
@@ -185,6 +190,7 @@ def printed_of(
     """
     rows = tuple(_line(line) for line in lines)
     shown = frozenset(name for name in _RARE if any(getattr(row, name) for row in rows))
+    widths = {name: _width(name, rows) for name in (*_ALWAYS, *shown)}
     return Printed(
         title=str(TITLES[invoice.document_type]),
         number=invoice.number,
@@ -202,7 +208,8 @@ def printed_of(
         prices_include_tax=invoice.prices_include_tax,
         lines=rows,
         shown=shown,
-        layout=_layout(rows, shown),
+        widths=widths,
+        layout=_layout(widths),
         totals=tax.Taxes(**{name: getattr(invoice, name) for name in tax.AMOUNTS}),
         fed_in_sales_tax_mode=sum(
             (line.sales_tax for line in lines if line.sale_type in _IN_SALES_TAX_MODE), money.ZERO
@@ -274,11 +281,12 @@ def _number_kind(number: str) -> str:
 def _line(line: InvoiceLine) -> PrintedLine:
     plain = line.sale_type == SaleType.STANDARD
     same = {field.name for field in fields(PrintedLine)} - {
-        *("description", "sale_type", "price", "retail_price")
+        *("description", "sale_type", "quantity", "price", "retail_price")
     }
     return PrintedLine(
         description=Words(line.description),
         sale_type="" if plain else line.get_sale_type_display(),
+        quantity=formats.quantity(line.quantity),
         price=_price(line.unit_price),
         retail_price=line.retail_price or None,
         **{name: getattr(line, name) for name in same},
@@ -291,17 +299,20 @@ def _price(price: Decimal) -> str:
     return f"{price:,.{places}f}"
 
 
-def _layout(rows: Iterable[PrintedLine], shown: frozenset[str]) -> str:
-    """The narrowest shape of paper on which no amount is cut."""
-    longest: dict[str, int] = {}
-    for row in rows:
-        for name in (*_AMOUNTS, *shown):
-            longest[name] = max(longest.get(name, 8), len(f"{getattr(row, name):,.2f}"))
-        longest["price"] = max(longest.get("price", 8), len(row.price))
-    needed = sum(longest.values()) + 2 * len(longest)
-    if needed <= _UPRIGHT:
-        return ""
-    return "wide" if needed <= _WIDE else "wide dense"
+def _width(column: str, rows: Iterable[PrintedLine]) -> int:
+    """How many characters `column` must hold in one line, its heading among them."""
+    least, most = _WIDTHS.get(column, (8, 24))
+    texts = [getattr(row, column) for row in rows]
+    written = [text if isinstance(text, str) else formats.amount(text) for text in texts]
+    longest = max([least, *map(len, written)])
+    if column == "quantity":  # the unit stands below it, and may break
+        longest = max([longest, *(min(len(row.unit), _UNIT) for row in rows)])
+    return min(longest, most)
+
+
+def _layout(widths: Mapping[str, int]) -> str:
+    needed = sum(width + _GAP for width in widths.values())
+    return next((name for name, room in _LAYOUTS if needed <= room), _LAYOUTS[-1][0])
 
 
 # --- the press --------------------------------------------------------------------------------
@@ -317,9 +328,9 @@ def _press() -> tuple[Any, Any, Any]:
     Raises: PdfUnavailable.
     """
     try:
-        import weasyprint  # noqa: PLC0415 -- slow import
-        from weasyprint.text.fonts import FontConfiguration  # noqa: PLC0415 -- slow import
-        from weasyprint.urls import URLFetcher  # noqa: PLC0415 -- slow import
+        import weasyprint
+        from weasyprint.text.fonts import FontConfiguration
+        from weasyprint.urls import URLFetcher
     except OSError as missing:
         logger.exception("pdf.unavailable")
         raise PdfUnavailable(
@@ -347,7 +358,7 @@ def render(printed: Printed) -> bytes:
     with _one_at_a_time:
         page, sheet, fonts = _press()
         document = page(string=text).render(font_config=fonts, stylesheets=[sheet])
-        content: bytes = document.write_pdf()
+        content: bytes = document.write_pdf(pdf_tags=True)
     if not any(font.family.startswith("Noto") for font in document.fonts.values()):
         logger.warning("pdf.fonts_missing", extra={"install": "fonts-noto-core"})
     return content

@@ -131,9 +131,7 @@ def default_entity() -> LegalEntity:
     return entity
 
 
-def _named_page(
-    rows: QuerySet[M], text: str, cursor: str, size: int
-) -> Page[M]:
+def _named_page(rows: QuerySet[M], text: str, cursor: str, size: int) -> Page[M]:
     rows = rows.order_by("name_key", "id")
     if text:
         rows = rows.filter(_begins("name_key", text.lower()))
@@ -152,7 +150,9 @@ def buyers(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Buyer]
     """Customers by name; digits look for the NTN or CNIC."""
     rows = Buyer.objects.all()
     if text.replace("-", "").isdigit():
-        return _named_page(rows.filter(_begins("ntn_cnic", text.replace("-", ""))), "", cursor, size)
+        return _named_page(
+            rows.filter(_begins("ntn_cnic", text.replace("-", ""))), "", cursor, size
+        )
     return _named_page(rows, text, cursor, size)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts.task_base import TenantTask
-from invoices import selectors
 from invoices.services import printing
 from smartinvoicing import clock
 from smartinvoicing.celery import app

@@ -81,9 +81,7 @@ def sales_tax(*, value: Decimal, quantity: Decimal, rate: Rate) -> Decimal:
     return to_paisa(value * rate.percent / HUNDRED + quantity * rate.per_unit)
 
 
-def further_tax(
-    *, value: Decimal, sale_type: str, buyer_kind: str, on: date
-) -> Decimal:
+def further_tax(*, value: Decimal, sale_type: str, buyer_kind: str, on: date) -> Decimal:
     """Further tax on a taxable supply to a person who is not registered.
 
     Source: Sales Tax Act 1990, s. 3(1A).
@@ -118,9 +116,7 @@ def of_line(supply: Supply, *, inclusive: bool, buyer_kind: str, on: date) -> Ta
     tax = sales_tax(value=max(value, ZERO), quantity=supply.quantity, rate=supply.rate)
     further = supply.further_tax
     if further is None:
-        further = further_tax(
-            value=value, sale_type=supply.sale_type, buyer_kind=buyer_kind, on=on
-        )
+        further = further_tax(value=value, sale_type=supply.sale_type, buyer_kind=buyer_kind, on=on)
     extra, fed = supply.extra_tax or ZERO, supply.fed or ZERO
     with_tax = value + tax
     if inclusive:

@@ -64,9 +64,9 @@ _BUYERS: Final = (
     ),
 )
 _PRODUCTS: Final = (
-    ("Cotton yarn 20/1 carded", "5205.1100", "KG", Decimal("1180")),
+    ("Cotton yarn 20/1 carded", "5205.1100", "KG", Decimal(1180)),
     ("Cotton yarn 30/1 combed", "5205.2300", "KG", Decimal("1425.50")),
-    ("Grey cotton fabric", "5208.1100", "Meter", Decimal("415")),
+    ("Grey cotton fabric", "5208.1100", "Meter", Decimal(415)),
     ("Paper cones, printed", "4822.1000", "Numbers, pieces, units", Decimal("18.75")),
 )
 
@@ -169,9 +169,7 @@ def _business() -> LegalEntity:
 
 def _masters(at: datetime) -> None:
     for party in _BUYERS:
-        catalogue.save_buyer(
-            buyer=Buyer(), party=party, phone="", email="", actor=SEEDER, at=at
-        )
+        catalogue.save_buyer(buyer=Buyer(), party=party, phone="", email="", actor=SEEDER, at=at)
     for name, hs_code, unit, price in _PRODUCTS:
         catalogue.save_product(
             product=Product(),
@@ -209,9 +207,7 @@ def _documents(entity: LegalEntity, at: datetime) -> None:
     """One document in every lasting state, and a month of accepted ones before them."""
     for back in range(24, 0, -2):
         _accepted(entity, at - timedelta(days=back), back)
-    drafts.create(
-        content=_content(clock.karachi_date(at), 1), entity=entity, actor=SEEDER, at=at
-    )
+    drafts.create(content=_content(clock.karachi_date(at), 1), entity=entity, actor=SEEDER, at=at)
     unfinished = replace(_content(clock.karachi_date(at), 2), buyer_id=None, buyer=Party())
     drafts.create(content=unfinished, entity=entity, actor=SEEDER, at=at)
     _held(entity, at, 3)
@@ -224,7 +220,7 @@ def _documents(entity: LegalEntity, at: datetime) -> None:
     lifecycle.transition(gone, State.CANCELLED, actor=SEEDER, at=at, note=SEEDED)
     void = _held(entity, at - timedelta(hours=2), 8)
     lifecycle.transition(
-        void, State.VOID, actor=SEEDER, at=at, void_reason="Written twice by mistake"
+        void, State.VOID, actor=SEEDER, at=at, also={"void_reason": "Written twice by mistake"}
     )
     Outbox.objects.filter(invoice=void).update(state=WorkState.DONE, done_at=at)
 
@@ -277,9 +273,11 @@ def _accepted(entity: LegalEntity, at: datetime, number: int) -> Invoice:
         actor=SEEDER,
         at=at,
         note=SEEDED,
-        fbr_number=f"{NTN}DI{int(at.timestamp() * 1000) + secrets.randbelow(900):013d}",
-        fbr_dated=clock.karachi(at).strftime("%Y-%m-%d %H:%M:%S"),
-        accepted_at=at,
+        also={
+            "fbr_number": f"{NTN}DI{int(at.timestamp() * 1000) + secrets.randbelow(900):013d}",
+            "fbr_dated": clock.karachi(at).strftime("%Y-%m-%d %H:%M:%S"),
+            "accepted_at": at,
+        },
     )
     _settle(work, attempt, Outcome.ACCEPTED, at)
     return invoice
@@ -294,7 +292,7 @@ def _rejected(entity: LegalEntity, at: datetime, number: int) -> None:
         fix="Check the customer on FBR's portal, correct the registration and issue again.",
     )
     lifecycle.transition(
-        invoice, State.REJECTED, actor=SEEDER, at=at, problems=[problem.as_dict()]
+        invoice, State.REJECTED, actor=SEEDER, at=at, also={"problems": [problem.as_dict()]}
     )
     _settle(work, attempt, Outcome.REJECTED, at)
 

@@ -9,8 +9,8 @@ from typing import IO, Any, Final, NoReturn
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from smartinvoicing.errors import AppError
 
@@ -63,13 +63,17 @@ class DecimalJSONParser(BaseParser):
         return body
 
 
+def body_of(request: Request) -> dict[str, Any]:
+    """The one JSON object that was sent."""
+    return request.data if isinstance(request.data, dict) else {}
+
+
 def _answer(code: str, message: str, details: dict[str, Any], http_status: int) -> Response:
     return Response({"code": code, "message": message, "details": details}, status=http_status)
 
 
 def on_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """One shape for every refusal: `{"code", "message", "details"}`."""
-    set_rollback()
     if isinstance(error, AppError):
         return _answer(error.code, error.message, error.details, error.http_status)
     if isinstance(error, Http404):

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.fixups.django import DjangoWorkerFixup
+from celery.fixups import django as fixup
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -24,9 +24,10 @@ app.conf.beat_schedule = {
 }
 
 
-def _keep_connection(self: DjangoWorkerFixup, **kwargs: Any) -> None:
+def _keep_connection(self: Any, **kwargs: Any) -> None:
     """Celery closes the database connection after every task; CONN_MAX_AGE decides instead."""
     close_old_connections()
 
 
-DjangoWorkerFixup.close_database = _keep_connection  # type: ignore[method-assign]  # measured: twice the rate
+# Measured: twice the rate.
+fixup.DjangoWorkerFixup.close_database = _keep_connection  # type: ignore[attr-defined]  # not in its stubs

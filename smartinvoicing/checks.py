@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ def lease_arithmetic(**kwargs: Any) -> list[CheckMessage]:
     ]
     return [
         Error(f"{low} ({a} s) must be below {high} ({b} s).", id="smartinvoicing.E001")
-        for (low, a), (high, b) in zip(ladder, ladder[1:], strict=False)
+        for (low, a), (high, b) in pairwise(ladder)
         if a >= b
     ]
 
@@ -52,16 +53,14 @@ def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def role_is_bound(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def role_is_bound(**kwargs: Any) -> list[CheckMessage]:
     """The role that serves requests must be under the row policies."""
     from django.db import connection  # noqa: PLC0415 -- a database check runs only when asked
 
-    if not databases or connection.settings_dict["USER"] == "owner":
+    if not kwargs.get("databases") or connection.settings_dict["USER"] == "owner":
         return []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        )
+        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
         row = cursor.fetchone()
     if row and row[0]:
         return [Error("DATABASE_URL's role is above the row policies.", id="smartinvoicing.E012")]

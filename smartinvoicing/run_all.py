@@ -25,6 +25,7 @@ from smartinvoicing.provision import LOCAL, ROOT
 from smartinvoicing.supervisor import Failed, Stop, Supervisor, say
 
 READY_S: Final = 120
+LEAVING_S: Final = 2  # for a server on our port that is just going
 KEPT: Final = ("SECRET_KEY", "FIELD_KEY")  # addresses are chosen anew at each start
 MANAGE: Final = "manage.py"
 
@@ -119,8 +120,11 @@ def wanted_port() -> int:
     if not text.isdigit() or not 0 < int(text) < 65_536:
         raise Failed(f"PORT must be a number of a port, not {text!r}.")
     port = int(text)
-    if not processes.is_free(port):
-        raise Failed(f"port {port} is taken; choose another: PORT={port + 1} make run.")
+    until = time.monotonic() + LEAVING_S
+    while not processes.is_free(port):
+        if time.monotonic() > until:
+            raise Failed(f"port {port} is taken; choose another: PORT={port + 1} make run.")
+        time.sleep(0.1)
     return port
 
 

@@ -197,9 +197,9 @@ AXES_RESET_ON_SUCCESS = True
 AXES_USERNAME_CALLABLE = "accounts.lockout.username"
 AXES_LOCKOUT_TEMPLATE = "axes/locked.html"
 AXES_IPWARE_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
-AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if (
-    AXES_IPWARE_PROXY_COUNT
-) else ["REMOTE_ADDR"]
+AXES_IPWARE_META_PRECEDENCE_ORDER = (
+    ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if (AXES_IPWARE_PROXY_COUNT) else ["REMOTE_ADDR"]
+)
 
 # --- the browser ------------------------------------------------------------------------------
 

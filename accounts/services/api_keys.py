@@ -73,9 +73,7 @@ def revoke(*, key: ApiKey, actor: Actor, at: datetime) -> ApiKey:
     return key
 
 
-def _problems_of(
-    name: str, scopes: Collection[str], days: int, actor: Actor
-) -> Iterator[Problem]:
+def _problems_of(name: str, scopes: Collection[str], days: int, actor: Actor) -> Iterator[Problem]:
     if not name or len(name) > LONGEST_NAME or not texts.is_plain(name):
         yield Problem(
             code="name",

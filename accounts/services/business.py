@@ -52,7 +52,7 @@ def change_entity(
             software_no=software_no,
         )
     )
-    kept = LegalEntity.objects.select_for_update(of=("self",)).get(pk=entity.pk)
+    kept: LegalEntity = LegalEntity.objects.select_for_update(of=("self",)).get(pk=entity.pk)
     changed = {
         field: value for field, value in asdict(stored).items() if getattr(kept, field) != value
     }

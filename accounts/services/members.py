@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -153,7 +154,9 @@ def remove(*, membership: Membership, actor: Actor, at: datetime) -> None:
 def _locked(membership: Membership) -> Membership:
     """The row as it is now, with every owner's, in one order: two owners may leave at once."""
     rows = Membership.objects.filter(Q(pk=membership.pk) | Q(role=Role.OWNER))
-    locked = {row.pk: row for row in rows.select_for_update(of=("self",)).order_by("id")}
+    locked: dict[UUID, Membership] = {
+        row.pk: row for row in rows.select_for_update(of=("self",)).order_by("id")
+    }
     if membership.pk not in locked:
         raise NotFound(_("This person was removed before."))
     return locked[membership.pk]

@@ -162,9 +162,7 @@ def _accepted(answer: Mapping[str, Any], number: str, *, answered: int, lines: i
 def _refusal(codes: tuple[CodeOnLine, ...], *, at: datetime) -> Reading:
     known = {code.code for code in codes}
     if _AUTH_CODE in known:
-        return Reading(
-            outcome=Outcome.AUTH, why="code 0401", codes=codes, hold=Hold.CREDENTIAL
-        )
+        return Reading(outcome=Outcome.AUTH, why="code 0401", codes=codes, hold=Hold.CREDENTIAL)
     local = clock.karachi(at)
     if known == {_DATE_CODE} and local.hour < 5:
         # FBR's calendar seems to run on UTC: today in Pakistan is tomorrow there until 05:00.
@@ -196,17 +194,13 @@ def _error(row: Mapping[str, Any]) -> str:
     return text.zfill(4) if text.isdecimal() else text[:20]
 
 
-def _codes(
-    verdict: Mapping[str, Any], rows: list[Mapping[str, Any]]
-) -> tuple[CodeOnLine, ...]:
+def _codes(verdict: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> tuple[CodeOnLine, ...]:
     found = []
     if _error(verdict):
         found.append(CodeOnLine(code=_error(verdict), text=_text(verdict)))
     for position, row in enumerate(rows, start=1):
         if _error(row):
-            found.append(
-                CodeOnLine(code=_error(row), text=_text(row), line=_line(row, position))
-            )
+            found.append(CodeOnLine(code=_error(row), text=_text(row), line=_line(row, position)))
     return tuple(found)
 
 

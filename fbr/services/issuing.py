@@ -23,7 +23,7 @@ from smartinvoicing.errors import StateConflict
 from smartinvoicing.ids import uuid7
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def issue(
     *,
     invoice: Invoice,
@@ -44,7 +44,7 @@ def issue(
     frozen = freezing.freeze(invoice, lines, entity, at=at)
     version = invoice.version + 1
     lifecycle.transition(
-        invoice, State.QUEUED, actor=actor, at=at, **frozen, version=version
+        invoice, State.QUEUED, actor=actor, at=at, also={**frozen, "version": version}
     )
     body = channels.dialect_of(invoice.channel).body_of(invoice, lines)
     credential = Credential.objects.filter(

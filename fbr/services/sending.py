@@ -149,9 +149,7 @@ def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
     if settings.FBR_VALIDATE_FIRST:
         path = dialect.path(work.environment, Call.VALIDATE)
         evidence = gateway.post(dialect.base_url(), path, body, token=token)
-        reading = dialect.read(
-            evidence, call=Call.VALIDATE, lines=work.lines, at=clock.now()
-        )
+        reading = dialect.read(evidence, call=Call.VALIDATE, lines=work.lines, at=clock.now())
         if reading.outcome != Outcome.ACCEPTED:
             return Call.VALIDATE, evidence
     path = dialect.path(work.environment, Call.RECORD)
@@ -216,16 +214,14 @@ def settle(work: Outbox, attempt: Attempt, reading: Reading, *, actor: Actor) ->
     """Apply one reading to document, work and attempt, all in the caller's transaction."""
     now = clock.database_now()
     if reading.outcome == Outcome.ACCEPTED and not _accept(work, reading, actor, now):
-        reading = Reading(
-            outcome=Outcome.UNCERTAIN, why="FBR gave a number that is known already"
-        )
+        reading = Reading(outcome=Outcome.UNCERTAIN, why="FBR gave a number that is known already")
     match reading.outcome:
         case Outcome.ACCEPTED:
             _close(work, WorkState.DONE, now)
         case Outcome.REJECTED:
             problems = list(_problems(reading))
             lifecycle.transition(
-                work.invoice, State.REJECTED, actor=actor, at=now, problems=problems
+                work.invoice, State.REJECTED, actor=actor, at=now, also={"problems": problems}
             )
             _close(work, WorkState.DONE, now)
         case Outcome.RETRYABLE | Outcome.AUTH:
@@ -262,9 +258,11 @@ def _accept(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> bool
                 State.ACCEPTED,
                 actor=actor,
                 at=now,
-                fbr_number=reading.number,
-                fbr_dated=reading.dated,
-                accepted_at=now,
+                also={
+                    "fbr_number": reading.number,
+                    "fbr_dated": reading.dated,
+                    "accepted_at": now,
+                },
             )
     except IntegrityError as error:
         if "invoice_fbr_number_once" not in str(error):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -17,10 +17,10 @@ from smartinvoicing.classified import Category, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
-def rupees(verbose_name: str, **kwargs: object) -> models.DecimalField:  # type: ignore[type-arg]  # generic only in its stubs
+def rupees(verbose_name: Any, **kwargs: Any) -> Any:
     """Rupees and paisa."""
     kwargs = {"default": 0, **kwargs}
-    return models.DecimalField(verbose_name, max_digits=18, decimal_places=2, **kwargs)  # type: ignore[arg-type]  # plain field options
+    return models.DecimalField(verbose_name, max_digits=18, decimal_places=2, **kwargs)
 
 
 class Series(TenantModel):
@@ -235,9 +235,7 @@ class Invoice(TenantModel):
 class InvoiceLine(TenantModel):
     """One supply on a document. A `..._given` amount was typed; null means: compute it."""
 
-    invoice = within_tenant(
-        "invoices.Invoice", related_name="lines", on_delete=models.CASCADE
-    )
+    invoice = within_tenant("invoices.Invoice", related_name="lines", on_delete=models.CASCADE)
     position = models.PositiveSmallIntegerField()
     product = within_tenant("invoices.Product", related_name="lines", null=True, blank=True)
     description = models.CharField(_("description"), max_length=300)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit, registration
 from accounts.access import Actor, allow
@@ -20,6 +21,7 @@ from invoices.models import Buyer, Invoice, InvoiceLine, Product
 from smartinvoicing import clock
 from smartinvoicing.errors import Problem, RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
+from smartinvoicing.money import ZERO
 
 _PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
 _COPIED: Final = (
@@ -75,7 +77,7 @@ def _supply(line: Line, lists: reference.Reference) -> tax.Supply:
     return tax.Supply(
         sale_type=line.sale_type,
         rate=lists.rate(line.rate),
-        quantity=max(line.quantity, tax.ZERO),
+        quantity=max(line.quantity, ZERO),
         unit_price=line.unit_price,
         discount=line.discount,
         **{name: getattr(line, name) for name in _GIVEN},
@@ -145,9 +147,7 @@ def delete(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
     Raises: NotAllowed; StateConflict.
     """
     allow(actor, Permission.WRITE_DRAFTS)
-    draft = Invoice.objects.select_for_update(of=("self",)).filter(
-        pk=invoice.pk, state=State.DRAFT
-    )
+    draft = Invoice.objects.select_for_update(of=("self",)).filter(pk=invoice.pk, state=State.DRAFT)
     if not draft.exists():
         raise StateConflict("Only a draft can be deleted; this document has a number.")
     audit.record(actor, AuditAction.DRAFT_DELETED, invoice, at=at)
@@ -175,7 +175,7 @@ def resolved(content: Content) -> Content:
 
 
 def _with_buyer(content: Content, problems: list[Problem]) -> Content:
-    if content.buyer.name:
+    if content.buyer.name or content.buyer_id is None:
         return content  # what was typed on the document counts
     buyer = Buyer.objects.filter(pk=content.buyer_id).first()
     if buyer is None:
@@ -183,8 +183,8 @@ def _with_buyer(content: Content, problems: list[Problem]) -> Content:
             Problem(
                 code="unknown_buyer",
                 field="buyer_id",
-                message="There is no such customer.",
-                fix="Choose one from your customers, or send the customer itself.",
+                message=_("There is no such customer."),
+                fix=_("Choose one from your customers, or send the customer itself."),
             )
         )
         return content
@@ -203,8 +203,8 @@ def _with_products(
                     code="unknown_product",
                     field="product_id",
                     line=number,
-                    message="There is no such product.",
-                    fix="Choose one from your products, or describe the goods in the line.",
+                    message=_("There is no such product."),
+                    fix=_("Choose one from your products, or describe the goods in the line."),
                 )
             )
         lines.append(line if product is None or line.description else _filled(line, product))
@@ -239,9 +239,7 @@ def _header(content: Content, assessment: Assessment) -> dict[str, object]:
     }
 
 
-def _write_lines(
-    invoice: Invoice, content: Content, assessment: Assessment
-) -> list[InvoiceLine]:
+def _write_lines(invoice: Invoice, content: Content, assessment: Assessment) -> list[InvoiceLine]:
     rows = [
         InvoiceLine(
             id=uuid7(),

@@ -33,7 +33,7 @@ class SameTenant(models.BaseConstraint):
     def validate(self, *args: Any, **kwargs: Any) -> None:
         """The database decides."""
 
-    def create_sql(self, model: Any, schema_editor: Any) -> None:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         """At the end of the migration: the parent's own pair of keys must stand first."""
         field, quote = model._meta.get_field(self.field), schema_editor.quote_name
         schema_editor.deferred_sql.append(
@@ -42,6 +42,7 @@ class SameTenant(models.BaseConstraint):
             f"REFERENCES {quote(field.related_model._meta.db_table)} (tenant_id, id) "
             "DEFERRABLE INITIALLY IMMEDIATE"
         )
+        return ""
 
     constraint_sql = create_sql  # inside CREATE TABLE alike
 

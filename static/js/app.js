@@ -1,18 +1,17 @@
-/* What every page may do beyond HTML: appearance, menus, dialogs, flashes, copying, one send a form. */
+/* What every page may do beyond HTML: appearance, menus, dialogs, messages, copying, one send a form. */
 (() => {
   "use strict";
   const root = document.documentElement;
-  const flashes = () => document.getElementById("flash");
+  const all = (selector, within = document) => within.querySelectorAll(selector);
+  const byId = (id) => document.getElementById(id);
 
   /* Appearance: a cookie that the server reads, so the next page comes in the right one. */
   const MEDIA = { dark: "screen", light: "not all", "": "screen and (prefers-color-scheme: dark)" };
 
   function showTheme(theme) {
     root.dataset.theme = theme;
-    document.getElementById("dark").media = MEDIA[theme];
-    for (const button of document.querySelectorAll("[data-themes] button")) {
-      button.setAttribute("aria-pressed", String(button.value === theme));
-    }
+    byId("dark").media = MEDIA[theme];
+    for (const each of all("[data-themes] button")) each.setAttribute("aria-pressed", each.value === theme);
   }
 
   function keepTheme(theme) {
@@ -21,60 +20,51 @@
     showTheme(theme);
   }
 
-  /* Dialogs: a link to #id opens it, with or without us; with us it is modal. */
+  /* A link to #id opens a dialog with or without us; with us it is modal. */
   function openDialog(id) {
-    const dialog = document.getElementById(id);
-    if (dialog?.showModal && !dialog.open) dialog.showModal();
-    return Boolean(dialog?.open);
+    byId(id)?.showModal?.();
+    return byId(id)?.open;
   }
 
   function closeMenus(except) {
-    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-      if (menu !== except) menu.open = false;
-    }
-  }
-
-  async function copy(button) {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.classList.add("primary");
-    setTimeout(() => button.classList.remove("primary"), 1500);
+    for (const menu of all("[data-menu][open]")) if (menu !== except) menu.open = false;
   }
 
   function reveal(button) {
     const input = button.parentElement.querySelector("input");
     input.type = input.type === "password" ? "text" : "password";
-    button.setAttribute("aria-pressed", String(input.type === "text"));
+    button.setAttribute("aria-pressed", input.type === "text");
     input.focus();
+  }
+
+  async function copy(button) {
+    await navigator.clipboard.writeText(byId(button.dataset.copy).textContent.trim());
+    say("copied");
   }
 
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest(selector);
-    closeMenus(hit("details[data-menu]"));
     const opener = hit("[data-dialog]");
-    if (opener && openDialog(opener.dataset.dialog)) event.preventDefault();
-    const closer = hit("[data-close]");
-    if (closer?.closest("dialog[open]")) {
-      event.preventDefault();
-      closer.closest("dialog").close();
-    }
-    if (event.target.nodeName === "DIALOG") event.target.close();
+    const dialog = hit("dialog[open]");
     const theme = hit("[data-themes] button");
+    const boxes = hit("[data-choose-all]");
+    closeMenus(hit("[data-menu]"));
+    if (opener && openDialog(opener.dataset.dialog)) event.preventDefault();
+    if (dialog && (hit("[data-close]") || event.target === dialog)) {
+      event.preventDefault();
+      dialog.close();
+    }
     if (theme) keepTheme(theme.value);
     if (hit("[data-dismiss]")) hit(".flash").remove();
     if (hit("[data-reveal]")) reveal(hit("[data-reveal]"));
     if (hit("[data-copy]")) copy(hit("[data-copy]"));
-    if (hit("[data-print]")) print();
-    const everything = hit("[data-choose-all]");
-    if (everything) {
-      for (const box of document.getElementsByName(everything.dataset.chooseAll)) box.checked = everything.checked;
-    }
+    if (boxes) for (const box of document.getElementsByName(boxes.dataset.chooseAll)) box.checked = boxes.checked;
   });
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      const menu = event.target.closest?.("details[data-menu][open]");
+      event.target.closest?.("[data-menu][open]")?.querySelector("summary").focus();
       closeMenus();
-      menu?.querySelector("summary").focus();
     }
     if (event.key === " " && event.target.matches?.("a[role=button]")) {
       event.preventDefault();
@@ -90,29 +80,27 @@
     form.dataset.sent = "yes";
   });
   addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+    for (const form of all("[data-sent]")) delete form.dataset.sent;
   });
 
-  /* A fragment that failed says so where messages are; an answer of ours brings its own words. */
+  /* A fragment that fails says so where messages are; an error of ours brings its own words. */
   function say(id) {
-    const text = document.getElementById(id).content.cloneNode(true);
-    flashes().replaceChildren(text);
-    prepare(flashes());
+    byId("flash").replaceChildren(byId(id).content.cloneNode(true));
+    prepare(byId("flash"));
   }
   document.addEventListener("htmx:sendError", () => say("lost"));
   document.addEventListener("htmx:responseError", (event) => {
-    const body = event.detail.xhr.responseText.trim();
-    if (!body.startsWith('<div class="flash')) return say("failed");
-    flashes().innerHTML = body;
-    prepare(flashes());
+    const words = event.detail.xhr.responseText.trim();
+    say("failed");
+    if (!words.startsWith('<div class="flash')) return;
+    byId("flash").innerHTML = words;
+    prepare(byId("flash"));
   });
 
   /* Controls that need JavaScript are hidden until it is here. */
   function prepare(within) {
-    for (const each of within.querySelectorAll("[data-dismiss], [data-reveal], [data-copy], [data-print], [data-themes], [data-choose-all]")) {
-      each.hidden = false;
-    }
-    for (const each of within.querySelectorAll("a[data-dialog], a[data-close]")) each.setAttribute("role", "button");
+    for (const each of all("[data-dismiss], [data-reveal], [data-copy], [data-themes], [data-choose-all]", within)) each.hidden = false;
+    for (const each of all("a[data-dialog], a[data-close]", within)) each.setAttribute("role", "button");
   }
   prepare(document);
   showTheme(root.dataset.theme ?? "");

@@ -1,151 +1,124 @@
-/* A <select data-combobox> becomes a field to type in. The <select> stays the form's value and the
-   fallback without JavaScript. With data-url the options come from the server (?q=...), as the
-   <li role=option data-value data-label> of ui/options.html; without, from the <select> itself. */
+/* Search as you type: the server answers data-url?q= with ui/options.html. On a <select data-combobox>
+   the select stays the form's value, and the way without JavaScript. On an <input data-combobox
+   data-value="id of a hidden input"> free text may stay. A choice fires "change", on an input "picked". */
 (() => {
   "use strict";
-  const PAUSE_MS = 180;
   let count = 0;
 
   function make(tag, attributes) {
     const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    set(element, attributes);
     return element;
   }
 
-  function chosenText(select) {
-    const option = select.selectedOptions[0];
-    return option && option.value ? option.text : "";
+  function set(element, attributes) {
+    for (const name in attributes) element.setAttribute(name, attributes[name]);
   }
 
-  function localOptions(select, words) {
-    const found = [...select.options].filter((o) => o.value && o.text.toLowerCase().includes(words.toLowerCase()));
-    return found.slice(0, 50).map((option) => {
-      const item = make("li", { role: "option", "data-value": option.value, "data-label": option.text });
-      item.textContent = option.text;
-      return item;
-    });
-  }
-
-  function enhance(select) {
+  function enhance(host) {
     const id = `combobox-${++count}`;
+    const strict = host.matches("select");
+    const { url, value: store } = host.dataset;
+    const focused = document.activeElement === host || host.autofocus;
+    const label = host.labels[0];
     const box = make("div", { class: "combo" });
-    const input = make("input", {
-      id, type: "text", role: "combobox", autocomplete: "off", spellcheck: "false",
-      "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${id}-options`,
-    });
-    const list = make("ul", { class: "options", role: "listbox", id: `${id}-options`, hidden: "" });
-    const label = select.labels[0];
-    if (label) {
-      label.htmlFor = id;
-      list.setAttribute("aria-label", label.textContent.trim());
-    }
-    for (const name of ["aria-describedby", "aria-invalid", "placeholder", "required"]) {
-      if (select.hasAttribute(name)) input.setAttribute(name, select.getAttribute(name));
-    }
-    if (select.dataset.placeholder) input.placeholder = select.dataset.placeholder;
-    const focused = document.activeElement === select || select.autofocus;
-    input.value = chosenText(select);
-    select.removeAttribute("required");
-    select.hidden = true;
-    select.dataset.combobox = "ready";
-    select.before(box);
-    const glass = document.querySelector("#combo-icon")?.content.cloneNode(true);
-    box.append(input, ...(glass ? [glass] : []), list);
-    if (focused) input.focus();
+    const list = make("ul", { class: "options", role: "listbox", id: `${id}-list`, hidden: "", "aria-label": label?.textContent.trim() ?? "" });
+    const input = strict ? make("input", { id }) : host;
+    let active = -1, timer, search;
 
-    let active = -1;
-    let timer;
-    let search;
     const items = () => [...list.querySelectorAll("[role=option]")];
-    const isOpen = () => !list.hidden;
+    const chosen = () => (host.value ? host.selectedOptions[0].text : "");
+    const fire = (name) => host.dispatchEvent(new Event(name, { bubbles: true }));
 
     function close() {
+      clearTimeout(timer);
       list.hidden = true;
-      active = -1;
       input.setAttribute("aria-expanded", "false");
       input.removeAttribute("aria-activedescendant");
+    }
+
+    function mark(place) {
+      active = place;
+      items().forEach((item, n) => item.setAttribute("aria-selected", n === place));
+      if (!items()[place]) return;
+      input.setAttribute("aria-activedescendant", items()[place].id);
+      items()[place].scrollIntoView({ block: "nearest" });
     }
 
     function open() {
       items().forEach((item, n) => { item.id = `${id}-${n}`; });
       list.hidden = !list.children.length;
-      input.setAttribute("aria-expanded", String(!list.hidden));
-      mark(items().length ? 0 : -1);
-      list.scrollIntoView({ block: "nearest" });
-    }
-
-    function mark(n) {
-      active = n;
-      items().forEach((item, place) => item.setAttribute("aria-selected", String(place === n)));
-      const item = items()[n];
-      if (!item) return input.removeAttribute("aria-activedescendant");
-      input.setAttribute("aria-activedescendant", item.id);
-      item.scrollIntoView({ block: "nearest" });
+      input.setAttribute("aria-expanded", !list.hidden);
+      mark(0);
     }
 
     function choose(item) {
       const { value, label: text } = item.dataset;
-      let option = [...select.options].find((each) => each.value === value);
-      if (!option) select.append(option = new Option(text, value));
-      option.selected = true;
+      if (strict && ![...host.options].some((each) => each.value === value)) host.append(new Option(text, value));
+      if (strict) host.value = value;
+      else if (store) document.getElementById(store).value = value;
       input.value = text;
       close();
-      select.dispatchEvent(new Event("change", { bubbles: true }));
+      fire("change");
+      if (!strict) fire("picked");
     }
 
     async function look() {
       const words = input.value.trim();
       search?.abort();
-      if (!select.dataset.url) {
-        list.replaceChildren(...localOptions(select, words));
-        return open();
-      }
       if (words.length < 2) return close();
       search = new AbortController();
-      const address = new URL(select.dataset.url, location.href);
+      const address = new URL(url, location.href);
       address.searchParams.set("q", words);
-      box.classList.add("loading");
       try {
         const answer = await fetch(address, { signal: search.signal, headers: { "HX-Request": "true" } });
-        if (!answer.ok) throw new Error(answer.status);
-        list.innerHTML = await answer.text();
+        list.innerHTML = answer.ok ? await answer.text() : "";
         if (document.activeElement === input) open();
-      } catch (error) {
-        if (error.name !== "AbortError") close();
-      } finally {
-        box.classList.remove("loading");
+      } catch {
+        list.replaceChildren();
       }
     }
 
+    set(input, { role: "combobox", autocomplete: "off", spellcheck: "false", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id });
+    for (const name of strict ? ["aria-describedby", "aria-invalid", "data-placeholder"] : []) {
+      if (host.hasAttribute(name)) input.setAttribute(name.replace("data-", ""), host.getAttribute(name));
+    }
+    host.dataset.combobox = "ready";
+    host.before(box);
+    box.append(input, list);
+    if (strict) {
+      host.hidden = true;
+      input.value = chosen();
+      if (label) label.htmlFor = id;
+    }
+    if (focused) input.focus();
+
     input.addEventListener("input", (event) => {
-      event.stopPropagation();
+      if (strict) event.stopPropagation();
       clearTimeout(timer);
-      timer = setTimeout(look, select.dataset.url ? PAUSE_MS : 0);
+      timer = setTimeout(look, 180);
     });
+    input.addEventListener("change", (event) => strict && event.stopPropagation());
+    input.addEventListener("focus", () => strict && input.select());
     input.addEventListener("keydown", (event) => {
-      const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (move) {
-        event.preventDefault();
-        if (!isOpen()) look();
-        else mark((active + move + items().length) % items().length);
-      } else if (event.key === "Enter" && isOpen() && items()[active]) {
-        event.preventDefault();
-        choose(items()[active]);
-      } else if (event.key === "Escape" && isOpen()) {
-        event.preventDefault();
-        close();
-      }
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const item = !list.hidden && items()[active];
+      if (step && list.hidden) look();
+      else if (step) mark((active + step + items().length) % items().length);
+      else if (event.key === "Enter" && item) choose(item);
+      else if (event.key === "Escape" && !list.hidden) close();
+      else return;
+      event.preventDefault();
     });
     input.addEventListener("blur", () => {
       close();
-      if (!input.value.trim() && select.value) {
-        select.value = "";
-        select.dispatchEvent(new Event("change", { bubbles: true }));
+      if (!strict) return;
+      if (!input.value.trim() && host.value) {
+        host.value = "";
+        fire("change");
       }
-      input.value = chosenText(select);
+      input.value = chosen();
     });
-    input.addEventListener("focus", () => input.select());
-    input.addEventListener("change", (event) => event.stopPropagation());
     list.addEventListener("mousedown", (event) => {
       event.preventDefault();
       const item = event.target.closest("[role=option]");
@@ -153,10 +126,8 @@
     });
   }
 
-  function enhanceAll(within) {
-    for (const select of within.querySelectorAll('select[data-combobox=""]')) enhance(select);
-  }
-  enhanceAll(document);
-  document.addEventListener("htmx:load", (event) => enhanceAll(event.detail.elt));
-  document.addEventListener("line:added", (event) => enhanceAll(event.target));
+  const start = (within) => within.querySelectorAll('[data-combobox=""]').forEach(enhance);
+  start(document);
+  document.addEventListener("htmx:load", (event) => start(event.detail.elt));
+  document.addEventListener("line:added", (event) => start(event.target));
 })();

@@ -1,0 +1,84 @@
+"""The staff's desk, as far as people go: it looks. What tenants own is behind their wall."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+# Registered first, so that what they put on the desk can be replaced below.
+from allauth.account import admin as _account_admin  # noqa: F401
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _mfa_admin  # noqa: F401
+from allauth.mfa.models import Authenticator
+from allauth.usersessions import admin as _session_admin  # noqa: F401
+from allauth.usersessions.models import UserSession
+from axes import admin as _axes_admin  # noqa: F401
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth import admin as _auth_admin  # noqa: F401
+from django.contrib.auth.models import Group
+from django.db import models
+from django.http import HttpRequest
+
+from accounts.models import User
+
+# The second factor and the lock-out stand in allauth's sign-in; the desk's own has neither.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+
+class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs
+    """A page that shows; nothing on it adds, changes or deletes."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class UserAdmin(LookOnly):
+    """People who sign in; neither the hash of the password nor their businesses."""
+
+    list_display = ("email", "name", "is_staff", "is_active", "date_joined")
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("email", "name")
+    ordering = ("-date_joined",)
+    show_full_result_count = False
+    fields = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
+
+
+class EmailAddressAdmin(LookOnly):
+    list_display = ("email", "user", "primary", "verified")
+    list_filter = ("verified",)
+    search_fields = ("email",)
+    list_select_related = ("user",)
+    show_full_result_count = False
+
+
+class AccessAdmin(LookOnly):
+    """Sign-ins, tried and done. What was posted is not shown."""
+
+    list_display: ClassVar[tuple[str, ...]] = ("attempt_time", "username", "ip_address", "path_info")
+    search_fields = ("username", "ip_address")
+    fields: ClassVar[tuple[str, ...]] = ("attempt_time", "username", "ip_address", "user_agent", "path_info")
+    show_full_result_count = False
+
+
+class AccessAttemptAdmin(AccessAdmin):
+    list_display = (*AccessAdmin.list_display, "failures_since_start")
+    fields = (*AccessAdmin.fields, "failures_since_start")
+
+
+# Secrets of second factors, keys of sessions and who may do what have no page here.
+admin.site.unregister([Authenticator, UserSession, Group])
+admin.site.unregister([EmailAddress, AccessAttempt, AccessLog, AccessFailureLog])
+
+admin.site.register(User, UserAdmin)
+admin.site.register(EmailAddress, EmailAddressAdmin)
+admin.site.register(AccessAttempt, AccessAttemptAdmin)
+admin.site.register([AccessLog, AccessFailureLog], AccessAdmin)

@@ -1,0 +1,164 @@
+"""Rows for tests, by the services where a service makes them. A test sets what it asserts on."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+
+from accounts import tenancy
+from accounts.access import SCOPES, Actor
+from accounts.enums import Environment, Province, Role
+from accounts.models import ApiKey, LegalEntity, Membership, Tenant, User
+from accounts.secret_hash import hash_of
+from fbr.models import Credential
+from fbr.services import credentials, issuing
+from invoices.content import Content, Line, Party
+from invoices.enums import BuyerKind
+from invoices.models import Buyer, Invoice, InvoiceLine, Product
+from invoices.services import catalogue, drafts
+from smartinvoicing.ids import uuid7
+
+AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+SYSTEM = Actor.system("test")
+_count = itertools.count(1)
+
+
+@transaction.atomic
+def make_tenant(name: str = "Business", *, ntn_cnic: str = "7000007", **fields: Any) -> Tenant:
+    """A tenant with one legal entity in the sandbox."""
+    tenant = Tenant(id=uuid7(), name=name, opened_at=AT)
+    with tenancy.in_tenant(tenant.pk):
+        tenant.save(force_insert=True)
+        LegalEntity(
+            name=f"{name} (Pvt) Ltd",
+            ntn_cnic=ntn_cnic,
+            province=Province.PUNJAB,
+            address="Lahore",
+            environment=fields.pop("environment", Environment.SANDBOX),
+            **fields,
+        ).save(force_insert=True)
+    return tenant
+
+
+@transaction.atomic
+def make_member(
+    tenant: Tenant, role: Role = Role.OWNER, *, password: str = "a long password"
+) -> User:
+    """A verified person with one role in one tenant."""
+    number = next(_count)
+    user = User.objects.create_user(
+        f"{role}{number}@example.com", password, name=f"{role} {number}"
+    )
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    with tenancy.in_tenant(tenant.pk):
+        Membership(user=user, role=role, since=AT).save(force_insert=True)
+    return user
+
+
+@transaction.atomic
+def make_key(tenant: Tenant, made_by: User, *, scopes: Any = SCOPES) -> str:
+    """An API key's text."""
+    number = next(_count)
+    key = f"si_test_{number:036d}"
+    with tenancy.in_tenant(tenant.pk):
+        ApiKey(
+            name=f"key {number}",
+            prefix=key[:9],
+            key_hash=hash_of(key),
+            scopes=[str(scope) for scope in scopes],
+            made_by=made_by,
+            made_at=AT,
+            expires_at=datetime(2030, 1, 1, tzinfo=UTC),
+        ).save(force_insert=True)
+    return key
+
+
+def make_credential(entity: LegalEntity, token: str, *, environment: str = "sandbox") -> Credential:
+    return credentials.store(
+        entity=entity, environment=environment, token=token, actor=SYSTEM, at=AT
+    )
+
+
+def make_party(**fields: Any) -> Party:
+    """A registered buyer in Karachi whom the fake FBR knows."""
+    known: dict[str, Any] = {
+        "name": "Sample Traders",
+        "registration_type": BuyerKind.REGISTERED,
+        "ntn_cnic": "2046004",
+        "province": Province.SINDH,
+        "address": "Karachi",
+    }
+    return Party(**{**known, **fields})
+
+
+def make_line(**fields: Any) -> Line:
+    """400 kg of cotton yarn at Rs 2.50: value 1,000.00, tax 180.00."""
+    known: dict[str, Any] = {
+        "description": "Cotton yarn",
+        "hs_code": "5205.1100",
+        "unit": "KG",
+        "quantity": Decimal(400),
+        "unit_price": Decimal("2.50"),
+    }
+    return Line(**{**known, **fields})
+
+
+def make_content(*lines: Line, **fields: Any) -> Content:
+    known: dict[str, Any] = {
+        "invoice_date": DAY,
+        "buyer": make_party(),
+        "lines": lines or (make_line(),),
+    }
+    return Content(**{**known, **fields})
+
+
+def make_buyer(**fields: Any) -> Buyer:
+    return catalogue.save_buyer(
+        buyer=Buyer(), party=make_party(**fields), phone="", email="", actor=SYSTEM, at=AT
+    )
+
+
+def make_product(**fields: Any) -> Product:
+    known: dict[str, Any] = {
+        "name": "Cotton yarn",
+        "hs_code": "5205.1100",
+        "sale_type": "Goods at standard rate (default)",
+        "rate": "18%",
+        "unit": "KG",
+        "unit_price": Decimal("2.50"),
+    }
+    return catalogue.save_product(product=Product(), **{**known, **fields}, actor=SYSTEM, at=AT)
+
+
+def make_draft(
+    content: Content | None = None, *, entity: LegalEntity | None = None
+) -> tuple[Invoice, list[InvoiceLine]]:
+    """A draft in the current tenant."""
+    return drafts.create(
+        content=content or make_content(),
+        entity=entity or LegalEntity.objects.get(),
+        actor=SYSTEM,
+        at=AT,
+    )
+
+
+def make_issued(content: Content | None = None) -> Invoice:
+    """A queued document in the current tenant."""
+    invoice, lines = make_draft(content)
+    issuing.issue(invoice=invoice, lines=lines, actor=SYSTEM, at=AT)
+    return invoice
+
+
+def make_reporting_tenant(number: int, *, token: str, ntn_cnic: str) -> UUID:
+    """A tenant whose token a fake FBR knows; for tests of many tenants."""
+    tenant = make_tenant(f"Business {number}", ntn_cnic=ntn_cnic)
+    with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        make_credential(LegalEntity.objects.get(), token)
+    return tenant.pk
