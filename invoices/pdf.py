@@ -197,7 +197,7 @@ def printed_of(
         fbr_number=invoice.fbr_number,
         fbr_dated=invoice.fbr_dated,
         software_no=entity.software_no,
-        environment=Environment(invoice.environment).label,
+        environment=str(Environment(invoice.environment).label),
         watermark="\n".join(_watermark(invoice)),
         issued_on=invoice.invoice_date,
         tax_period=clock.tax_period(invoice.invoice_date),
@@ -263,7 +263,7 @@ def _buyer(invoice: Invoice) -> Party:
         province=_label(invoice, "buyer"),
         number_kind=_number_kind(invoice.buyer_ntn_cnic),
         number=invoice.buyer_ntn_cnic,
-        registration=BuyerKind(kind).label if kind else "",
+        registration=str(BuyerKind(kind).label) if kind else "",
     )
 
 

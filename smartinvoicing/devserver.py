@@ -308,6 +308,7 @@ def _unprivileged() -> tuple[str, ...]:
     # Where namespaces are forbidden: another user, who may still pass closed folders.
     other = (
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+        *("--securebits", "+no_setuid_fixup"),  # else access(2) forgets what comes next
         *("--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"),
         *("--pdeathsig", "INT"),
     )

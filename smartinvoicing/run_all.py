@@ -54,14 +54,15 @@ def supervise(supervisor: Supervisor) -> int:
             supervisor.pump(0.5)
             supervisor.watch()
     except Stop:
-        say("Stopping ...")
         return 0
     except (Failed, CannotStart, roles.RolesMissing, psycopg2.OperationalError) as problem:
         if supervisor.asked:  # a Ctrl-C reached a helper before it reached us
             return 0
-        say(f"make run: {problem} Stopping everything.")
+        say(f"make run: {problem}")
         return 1
     finally:
+        if supervisor.children:
+            say("Stopping ...")
         supervisor.stop()
         say("Stopped.")
 

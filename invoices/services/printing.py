@@ -7,10 +7,13 @@ import logging
 import secrets
 from contextlib import ExitStack
 from datetime import datetime
+from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 
 from invoices import pdf
 from invoices.models import Invoice, InvoicePdf
@@ -22,8 +25,8 @@ class CopyChanged(RuntimeError):
     """A kept file is not the one that was rendered: somebody must look."""
 
 
-def render_and_keep(*, invoice: Invoice, at: datetime) -> InvoicePdf:
-    """The kept copy of `invoice` as it stands in the database, rendered now if there is none.
+def render_and_keep(*, invoice_id: UUID, at: datetime) -> InvoicePdf:
+    """The kept copy of a document as it stands in the database, rendered now if there is none.
 
     Called inside its tenant and outside a transaction: rendering takes a while and holds none.
     Two workers may do the same work; the first row stays, the slower one removes its file.
@@ -31,14 +34,14 @@ def render_and_keep(*, invoice: Invoice, at: datetime) -> InvoicePdf:
     """
     with transaction.atomic():
         # The lock keeps an edit from coming between the head and the lines.
-        now = Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=invoice.pk)
-        known = kept(now)
+        invoice = Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=invoice_id)
+        known = kept(invoice)
         if known is not None:
             return known
-        lines = list(now.lines.order_by("position"))
-        printed = pdf.printed_of(now, lines, now.legal_entity)
+        lines = list(invoice.lines.order_by("position"))
+        printed = pdf.printed_of(invoice, lines, invoice.legal_entity)
     content = pdf.render(printed)
-    return _keep(now, content, at=at)
+    return _keep(invoice, content, at=at)
 
 
 def _keep(invoice: Invoice, content: bytes, *, at: datetime) -> InvoicePdf:
@@ -82,3 +85,19 @@ def open_kept(row: InvoicePdf) -> bytes:
         logger.error("pdf.changed", extra={"pdf": str(row.pk)})
         raise CopyChanged(f"The file of copy {row.pk} is not the one that was rendered.")
     return content
+
+
+def download(row: InvoicePdf, invoice: Invoice) -> HttpResponse:
+    """A kept copy as an attachment that no browser runs anything of.
+
+    Raises: CopyChanged; FileNotFoundError.
+    """
+    name = f"{invoice.number or 'draft'}.pdf"
+    return HttpResponse(
+        open_kept(row),
+        content_type="application/pdf",
+        headers={
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name),
+            "Content-Security-Policy": "sandbox",
+        },
+    )

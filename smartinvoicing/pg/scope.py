@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection
+from psycopg2 import extensions
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -66,6 +67,15 @@ def entered(scope: Scope) -> Iterator[None]:
         yield
     finally:
         _scope.reset(token)
-        if connection.in_atomic_block and not connection.needs_rollback:
+        if connection.in_atomic_block and not connection.needs_rollback and not _is_aborted():
             # A released savepoint keeps what was set inside it.
             apply(connection)
+
+
+def _is_aborted() -> bool:
+    """After a refused statement nothing runs until the rollback, which brings the old scope back.
+
+    To try would put another error in the place of the one that says what was refused.
+    """
+    status = connection.connection.get_transaction_status()
+    return bool(status == extensions.TRANSACTION_STATUS_INERROR)

@@ -1,0 +1,70 @@
+"""People and businesses of these tests. Plain functions; a test says what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.test import Client
+
+from accounts.access import Actor
+from accounts.enums import Activity, Province, Role, Sector
+from accounts.models import Membership, Tenant, User
+from accounts.services import sign_up
+from accounts.tenancy import in_tenant
+
+NOON = datetime(2026, 11, 21, 7, tzinfo=UTC)  # in Karachi
+PASSWORD = "eleven green parrots sing"
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+PARTICULARS: dict[str, str] = {
+    "name": "Lahore Yarn Mills",
+    "ntn_cnic": "2046004",
+    "strn": "",
+    "province": Province.PUNJAB.value,
+    "address": "12 Ferozepur Road, Lahore",
+    "phone": "",
+    "activity": Activity.MANUFACTURER.value,
+    "sector": Sector.TEXTILE.value,
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A tenant, its owner, and the owner as an actor."""
+
+    tenant: Tenant
+    owner: User
+    actor: Actor
+
+
+def person(email: str, *, name: str = "", verified: bool = True, **fields: Any) -> User:
+    user = User.objects.create_user(email, PASSWORD, name=name, **fields)
+    EmailAddress.objects.create(user=user, email=user.email, verified=verified, primary=True)
+    return user
+
+
+def shop_of(user: User, **changes: str) -> Shop:
+    tenant = sign_up.open_business(user=user, at=NOON, **(PARTICULARS | changes))
+    return Shop(tenant, user, Actor.person(user.pk, Role.OWNER))
+
+
+def join(shop: Shop, user: User, role: Role) -> Membership:
+    with in_tenant(shop.tenant.pk), transaction.atomic():
+        membership = Membership(tenant=shop.tenant, user=user, role=role, since=NOON)
+        membership.save(force_insert=True)
+    return membership
+
+
+def actor_of(membership: Membership) -> Actor:
+    return Actor.person(membership.user_id, Role(membership.role))
+
+
+def browser_of(user: User) -> Client:
+    """A browser in which `user` is signed in."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    return client

@@ -1,0 +1,127 @@
+"""Real workers, a real queue, a ledger that is not ours, and kill -9."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import tenancy
+from accounts.models import Tenant
+from fbr.fake import FakeFbr
+from fbr.models import Outbox
+from invoices.enums import State
+from invoices.models import Invoice
+from tests import factories
+
+# The limits and the lease, shortened together: the arithmetic still holds.
+SHORT = {
+    "FBR_CONNECT_TIMEOUT_S": "1",
+    "FBR_READ_TIMEOUT_S": "2",
+    "FBR_TOTAL_TIMEOUT_S": "2",
+    "TASK_SOFT_LIMIT_S": "3",
+    "TASK_HARD_LIMIT_S": "4",
+    "FBR_LEASE_S": "5",
+    "FBR_TICK_S": "1",
+    "FBR_SWEEP_S": "1",
+}
+OPEN = {State.QUEUED, State.SUBMITTING}
+
+
+def env_of(fake: FakeFbr, **more: str) -> dict[str, str]:
+    """The environment of a process that reports to `fake`."""
+    return {**os.environ, **SHORT, "FBR_DI_URL": fake.url, **more}
+
+
+def reporting_tenant(fake: FakeFbr, number: int = 0) -> Tenant:
+    """A tenant whose token `fake` knows, committed."""
+    seller = f"{7100000 + number}"
+    token = f"chaos-token-{number:04d}-{seller}"
+    fake.add_tokens([{"token": token, "seller": seller, "environment": "sandbox"}])
+    tenant = factories.make_tenant(f"Chaos {number}", ntn_cnic=seller)
+    with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        factories.make_credential(tenancy_entity(), token)
+    return tenant
+
+
+def tenancy_entity() -> Any:
+    from accounts.models import LegalEntity  # noqa: PLC0415 -- keeps the rig's own imports short
+
+    return LegalEntity.objects.get()
+
+
+def issue(tenant: Tenant, count: int = 1) -> list[UUID]:
+    """Documents in the queue, committed, no bell rung."""
+    with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        return [factories.make_issued().pk for _ in range(count)]
+
+
+def states(tenants: Iterable[Tenant]) -> dict[UUID, str]:
+    found: dict[UUID, str] = {}
+    for tenant in tenants:
+        with tenancy.in_tenant(tenant.pk), transaction.atomic():
+            found |= dict(Invoice.objects.values_list("pk", "state"))
+    return found
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float = 30, what: str = "") -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def wait_settled(tenants: list[Tenant], *, seconds: float = 30) -> dict[UUID, str]:
+    """Until nothing is queued or submitting any more."""
+    wait_until(
+        lambda: not OPEN & set(states(tenants).values()),
+        seconds=seconds,
+        what=f"documents settled: {states(tenants)}",
+    )
+    return states(tenants)
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What we believe of one document."""
+
+    state: str
+    number: str
+    body: bytes
+
+
+def _ours(tenants: Iterable[Tenant]) -> list[Ours]:
+    found = []
+    for tenant in tenants:
+        with tenancy.in_tenant(tenant.pk), transaction.atomic():
+            bodies = {row.invoice_id: bytes(row.body) for row in Outbox.objects.all()}
+            found += [
+                Ours(row.state, row.fbr_number, bodies[row.pk])
+                for row in Invoice.objects.exclude(state=State.DRAFT)
+            ]
+    return found
+
+
+def assert_ledger_agrees(fake: FakeFbr, tenants: Iterable[Tenant]) -> None:
+    """R1: what FBR recorded is what we accepted, byte for byte, plus what we know we do not know.
+
+    Every accepted number is in the ledger once; every other record belongs to an uncertain
+    document; no document was recorded twice.
+    """
+    recorded = fake.ledger()["recorded"]
+    ours = _ours(tenants)
+    by_number = {row["number"]: row["body"].encode() for row in recorded}
+    accepted = {row.number: row.body for row in ours if row.state == State.ACCEPTED}
+    uncertain = [row for row in ours if row.state == State.UNCERTAIN]
+    assert len(by_number) == len(recorded), "FBR gave one number twice"
+    assert accepted.items() <= by_number.items(), "accepted, but not in the ledger"
+    unknown = len(recorded) - len(accepted)
+    assert unknown <= len(uncertain), (
+        f"{len(recorded)} recorded, {len(accepted)} accepted, {len(uncertain)} uncertain: "
+        "something was reported twice"
+    )
