@@ -37,8 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return saved
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """After the commit: a slow mail server holds no transaction open, and no mail tells of
-        what was rolled back.
+        """After the commit: a slow mail server holds no transaction open, no mail tells of what
+        was rolled back, and the answer is the same whether or not the mail could leave.
         """
         known = {
             "request": self.request,
@@ -46,4 +46,4 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             "current_site": get_current_site(self.request),
         }
         message = self.render_mail(template_prefix, email, known | context)
-        transaction.on_commit(message.send)
+        transaction.on_commit(message.send, robust=True)

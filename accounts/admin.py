@@ -63,9 +63,20 @@ class EmailAddressAdmin(LookOnly):
 class AccessAdmin(LookOnly):
     """Sign-ins, tried and done. What was posted is not shown."""
 
-    list_display: ClassVar[tuple[str, ...]] = ("attempt_time", "username", "ip_address", "path_info")
+    list_display: tuple[str, ...] = (
+        "attempt_time",
+        "username",
+        "ip_address",
+        "path_info",
+    )
     search_fields = ("username", "ip_address")
-    fields: ClassVar[tuple[str, ...]] = ("attempt_time", "username", "ip_address", "user_agent", "path_info")
+    fields: ClassVar[tuple[str, ...]] = (
+        "attempt_time",
+        "username",
+        "ip_address",
+        "user_agent",
+        "path_info",
+    )
     show_full_result_count = False
 
 

@@ -10,6 +10,7 @@ from django.db import models
 from accounts.access import Actor
 from accounts.enums import AuditAction
 from accounts.models import AuditEvent
+from smartinvoicing.pg import rows
 
 
 def event(
@@ -31,4 +32,4 @@ def record(
     actor: Actor, action: AuditAction, about: models.Model, *, at: datetime, **details: Any
 ) -> None:
     """Write one deed down, in the transaction of the deed. No personal values in `details`."""
-    event(actor, action, about, at=at, **details).save(force_insert=True)
+    rows.insert(event(actor, action, about, at=at, **details))

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from allauth.account.forms import SignupForm
 from django import forms
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access, particulars
 from accounts.enums import Activity, Province, Role, Sector
+from accounts.models import User
 from accounts.services import api_keys, profile
 from smartinvoicing.errors import RuleViolation
 
-T = TypeVar("T")
-
 LONGEST_PERSON_NAME: Final = 120
-_SAME: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-def attempt(
-    form: forms.Form, deed: Callable[[], T], *, names: Mapping[str, str] = _SAME
-) -> T | None:
-    """What the deed returns; None where a rule refuses it, and then the form says why.
-
-    names: the form's own name of a field, where the rule calls it something else.
-    """
-    try:
-        return deed()
-    except RuleViolation as error:
-        _refuse(form, error, names)
-        return None
-
-
-def _refuse(form: forms.Form, error: RuleViolation, names: Mapping[str, str]) -> None:
-    bare = {"code": error.code, "field": "", "message": error.message, "fix": ""}
-    for problem in error.details.get("problems") or [bare]:
-        field = names.get(problem["field"], problem["field"])
-        invalid = ValidationError(problem["message"], code=problem["code"])
-        invalid.fix = problem["fix"]  # type: ignore[attr-defined]  # ui.field and ui.form_errors
-        form.add_error(field if field in form.fields else None, invalid)
 
 
 def _choices(words: Any) -> list[tuple[str, Any]]:
@@ -64,6 +39,13 @@ class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth has no types
             return profile.checked_name(self.cleaned_data["name"])
         except RuleViolation as error:
             raise ValidationError(error.message, code="name") from error
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """Make the account; for a known address only the time that it takes is spent."""
+        if self.account_already_exists:
+            make_password(self.cleaned_data["password1"])
+        made: tuple[User | None, HttpResponse | None] = super().try_save(request)
+        return made
 
 
 class _TaxpayerForm(forms.Form):

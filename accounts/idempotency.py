@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -14,6 +15,13 @@ from accounts.models import IdempotencyKey
 from accounts.tenancy import current_tenant_id
 from smartinvoicing.errors import RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
+from smartinvoicing.pg import rows
+
+
+_KNOWN: Final = """
+    SELECT body_hash, status, answer FROM accounts_idempotencykey
+    WHERE tenant_id = %s AND key = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -41,23 +49,22 @@ def begin(key: str, body: bytes) -> Replay | None:
     tenant_id = current_tenant_id()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(tenant_id, key)])
-        row = cursor.fetchone()
-    if not (row and row[0]):
-        raise StateConflict("The first request with this Idempotency-Key is still running.")
-    # A statement of its own: its snapshot is younger than the lock.
-    known = IdempotencyKey.objects.filter(key=key).first()
+        if cursor.fetchone() != (True,):
+            raise StateConflict("The first request with this Idempotency-Key is still running.")
+        # A statement of its own: its snapshot is younger than the lock.
+        cursor.execute(_KNOWN, [tenant_id, key])
+        known = cursor.fetchone()
     if known is None:
         return None
-    if known.body_hash != body_hash(body):
+    hashed, status, answer = known
+    if hashed != body_hash(body):
         raise RuleViolation(
             "This Idempotency-Key was used with another body. Use a new key for a new document."
         )
-    return Replay(known.status, known.answer)
+    return Replay(status, json.loads(answer))
 
 
-def remember(
-    key: str, body: bytes, *, status: int, answer: dict[str, Any], at: datetime
-) -> IdempotencyKey:
+def remember(key: str, body: bytes, *, status: int, answer: dict[str, Any], at: datetime) -> None:
     """Keep the answer, in the transaction that made it true."""
     row = IdempotencyKey(
         id=uuid7(),
@@ -68,5 +75,4 @@ def remember(
         answer=answer,
         at=at,
     )
-    row.save(force_insert=True)
-    return row
+    rows.insert(row)

@@ -206,7 +206,7 @@ def facts_for_iris(entity: LegalEntity) -> list[Row]:
 
 def deeds(events: list[AuditEvent]) -> list[Row]:
     """Rows of the audit trail, with names where the ids are still known."""
-    names = _names({event.actor for event in events})
+    names = selectors.names_of(event.actor for event in events)
     return [
         {
             "at": event.at,
@@ -233,16 +233,3 @@ def _page_of(event: AuditEvent) -> str:
         return reverse(_PAGES[event.object_type], args=[event.object_id])
     except (KeyError, NoReverseMatch):
         return ""
-
-
-def _names(actors: set[str]) -> dict[str, str]:
-    by_kind: dict[str, list[UUID]] = {"user": [], "key": []}
-    for actor in actors:
-        kind, _colon, rest = actor.partition(":")
-        if kind in by_kind:
-            by_kind[kind].append(UUID(rest))
-    users = User.objects.in_bulk(by_kind["user"])
-    found = {f"user:{pk}": user.get_short_name() for pk, user in users.items()}
-    for pk, key in ApiKey.objects.in_bulk(by_kind["key"]).items():
-        found[f"key:{pk}"] = _("API key %(name)s") % {"name": key.name}
-    return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import models, transaction
+from django.utils.translation import gettext as _
 
 from accounts import tenancy
-from accounts.models import ApiKey, AuditEvent, Invitation, LegalEntity, Membership, Tenant
+from accounts.models import ApiKey, AuditEvent, Invitation, LegalEntity, Membership, Tenant, User
 
 
 @transaction.atomic
@@ -56,3 +57,17 @@ def audit_page(*, before: UUID | None = None, size: int = 50) -> list[AuditEvent
         if edge is not None:
             rows = rows.filter(models.Q(at__lt=edge.at) | models.Q(at=edge.at, id__lt=edge.id))
     return list(rows[:size])
+
+
+def names_of(actors: Iterable[str]) -> dict[str, str]:
+    """What to call whoever did something (`Actor.name`), as far as they are still known."""
+    by_kind: dict[str, list[UUID]] = {"user": [], "key": []}
+    for actor in set(actors):
+        kind, _colon, rest = actor.partition(":")
+        if kind in by_kind:
+            by_kind[kind].append(UUID(rest))
+    users = User.objects.in_bulk(by_kind["user"])
+    found = {f"user:{pk}": user.get_short_name() for pk, user in users.items()}
+    for pk, key in ApiKey.objects.in_bulk(by_kind["key"]).items():
+        found[f"key:{pk}"] = _("API key %(name)s") % {"name": key.name}
+    return found

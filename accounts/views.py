@@ -28,7 +28,6 @@ from accounts.forms import (
     ProfileForm,
     RoleForm,
     WelcomeForm,
-    attempt,
 )
 from accounts.guards import MemberRequest, member_required, signed_in
 from accounts.middleware import SESSION_KEY
@@ -40,6 +39,7 @@ from accounts.services import profile as profile_service
 from accounts.services import sign_up
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation
+from smartinvoicing.forms import attempt
 
 THEMES: Final = frozenset({"light", "dark"})
 THEME_KEPT: Final = timedelta(days=365)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -33,30 +30,12 @@ from smartinvoicing.celery import app
 from smartinvoicing.errors import Problem, RuleViolation
 
 _LOOK_AGAIN_S: Final = 1
-_REFERENCE_ONCE: Final = "invoice_client_reference_once"
 
 
 def shown(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
     """A document with its lines and what holds it."""
     hold = selectors.holds([invoice]).get(invoice.pk)
     return representation.invoice(invoice, lines, hold=hold)
-
-
-@contextmanager
-def client_reference_said() -> Iterator[None]:
-    """The database's refusal of a reference used before, in words."""
-    try:
-        yield
-    except IntegrityError as error:
-        if _REFERENCE_ONCE not in str(error):
-            raise
-        problem = Problem(
-            code="client_reference_used",
-            field="client_reference",
-            message=_("This reference stands on another document already."),
-            fix=_("Look for that document before you write it again, or use a new reference."),
-        )
-        raise RuleViolation.of([problem]) from error
 
 
 def _merged(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +126,7 @@ class Invoices(APIView):
         raw = bytes(request._request.body)  # noqa: SLF001 -- DRF keeps the bytes nowhere else
         key = request.headers.get("Idempotency-Key", "")[:200]
         body, at = body_of(request), clock.now()
-        with client_reference_said(), entered(request) as actor:
+        with drafts.reference_once(), entered(request) as actor:
             replay = idempotency.begin(key, raw) if key else None
             if replay is not None:
                 return Response(replay.answer, status=200)
@@ -162,9 +141,11 @@ class Invoices(APIView):
         at = clock.now()
         wants_issue = _wants_issue(body)
         content, problems = intake.read(body, today=clock.karachi_date(at))
-        if problems:
-            raise RuleViolation.of(problems)
         entity = invoice_selectors.default_entity()
+        if problems:
+            raise RuleViolation.of(
+                drafts.all_problems(problems, content, entity, at=at) if wants_issue else problems
+            )
         invoice, lines = drafts.create(content=content, entity=entity, actor=actor, at=at)
         hold = None
         if wants_issue:
@@ -196,7 +177,7 @@ class InvoiceDetail(APIView):
     def patch(self, request: Request, invoice_id: UUID) -> Response:
         """Change a draft or a rejected document; what is left out stays."""
         at = clock.now()
-        with client_reference_said(), entered(request) as actor:
+        with drafts.reference_once(), entered(request) as actor:
             invoice = invoice_selectors.invoice(invoice_id)
             old = representation.typed(invoice, invoice_selectors.lines_of(invoice))
             content, problems = intake.read(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from invoices.enums import DocumentType, SaleType
 from smartinvoicing.money import ZERO
+
+MOST_LINES: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ Bad values become Problems that name field and line; nothing is guessed and noth
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -15,7 +16,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.enums import Province
-from invoices.content import Content, Line, Party
+from invoices.content import MOST_LINES, Content, Line, Party
 from invoices.enums import BuyerKind, DocumentType, SaleType
 from smartinvoicing import money
 from smartinvoicing.errors import Problem
@@ -35,7 +36,10 @@ _LENGTHS: Final = {
     "sro_schedule": 100,
     "sro_item": 40,
 }
-_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_MARKS: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 _DOCUMENT_KEYS: Final = frozenset(
@@ -148,7 +152,7 @@ class Reader:
                 _("Round the number."),
             )
             return default
-        return number
+        return number or money.ZERO  # a zero with a sign would reach FBR as -0
 
     def amount(self, name: str, *, places: int = 2) -> Decimal:
         number = self.number(name, places=places, default=money.ZERO)
@@ -171,7 +175,7 @@ class Reader:
         if value is None or value == "":
             return None
         try:
-            return date.fromisoformat(value) if len(value) == 10 else _raise()
+            return date.fromisoformat(value) if _DAY.fullmatch(value) else _raise()
         except (TypeError, ValueError):
             self.note(
                 name,
@@ -212,7 +216,7 @@ class Reader:
 
 
 def _raise() -> date:
-    raise ValueError("not ten characters")
+    raise ValueError("not year-month-day")
 
 
 def _plain_number(value: object) -> Decimal:
@@ -283,6 +287,14 @@ def _lines(body: Mapping[str, Any], problems: list[Problem]) -> list[Mapping[str
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         Reader(body, problems).note(
             "lines", "not_list", _("The lines must be a list of objects."), _("Send [{…}, {…}].")
+        )
+        return []
+    if len(rows) > MOST_LINES:
+        Reader(body, problems).note(
+            "lines",
+            "too_many_lines",
+            _("The invoice has more than %(most)d lines.") % {"most": MOST_LINES},
+            _("Split it into several invoices."),
         )
         return []
     return rows

@@ -13,6 +13,7 @@ from accounts.access import Actor
 from invoices.enums import State
 from invoices.models import Invoice, InvoiceEvent
 from smartinvoicing.errors import StateConflict
+from smartinvoicing.pg import rows
 
 NEXT: Final[Mapping[State, frozenset[State]]] = {
     State.DRAFT: frozenset({State.QUEUED}),
@@ -55,15 +56,17 @@ def transition(
     with transaction.atomic(savepoint=False):
         is_first = Invoice.objects.filter(pk=invoice.pk, state=was).update(**fields)
         if is_first:
-            InvoiceEvent(
-                tenant_id=invoice.tenant_id,
-                invoice=invoice,
-                was=was,
-                became=to,
-                at=at,
-                actor=actor.name,
-                note=note,
-            ).save(force_insert=True)
+            rows.insert(
+                InvoiceEvent(
+                    tenant_id=invoice.tenant_id,
+                    invoice=invoice,
+                    was=was,
+                    became=to,
+                    at=at,
+                    actor=actor.name,
+                    note=note,
+                )
+            )
     if not is_first:
         raise StateConflict("Somebody else changed this invoice first. Open it again.")
     for name, value in fields.items():

@@ -62,7 +62,7 @@ STANDING: Final[Mapping[str, tuple[Any, Any]]] = {
     ),
     State.CANCELLED: (
         pgettext_lazy("watermark", "CANCELLED"),
-        gettext_lazy("This document was cancelled at FBR. No tax may be claimed on it."),
+        gettext_lazy("This document was cancelled at FBR. It is no tax invoice any more."),
     ),
     State.VOID: (
         pgettext_lazy("watermark", "VOID"),

@@ -88,7 +88,7 @@ def further_tax(*, value: Decimal, sale_type: str, buyer_kind: str, on: date) ->
     """
     if buyer_kind != BuyerKind.UNREGISTERED or sale_type != SaleType.STANDARD:
         return ZERO
-    percent = next(percent for since, percent in FURTHER_TAX if on >= since)
+    percent = next((percent for since, percent in FURTHER_TAX if on >= since), ZERO)
     return to_paisa(value * percent / HUNDRED)
 
 

@@ -17,13 +17,12 @@ from django.utils.translation import gettext as _
 from accounts import registration
 from accounts.enums import Environment, Province
 from invoices import tax
-from invoices.content import Content, Line, Party
+from invoices.content import MOST_LINES, Content, Line, Party
 from invoices.enums import BuyerKind, DocumentType, SaleType
 from invoices.reference import Reference
 from smartinvoicing.errors import Problem
 from smartinvoicing.money import LARGEST, ZERO
 
-MOST_LINES: Final = 1000
 STANDARD_RATE: Final = "18%"  # Sales Tax Act 1990, s. 3(1), as amended from 15 February 2023
 
 _HS_CODE: Final = re.compile(r"[0-9]{4}\.[0-9]{4}", re.ASCII)
@@ -55,6 +54,11 @@ def problems_of(
 def problems_of_party(buyer: Party) -> list[Problem]:
     """What keeps a customer from being kept as a master."""
     return list(_of_buyer(buyer, seller_ntn_cnic=""))
+
+
+def problems_of_number(buyer: Party) -> list[Problem]:
+    """What is wrong with a customer's NTN or CNIC by itself."""
+    return list(_of_buyer_number(buyer, ""))
 
 
 def _of_document(content: Content, *, environment: str, today: date) -> Iterator[Problem]:

@@ -25,6 +25,11 @@ def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a number")
 
 
+def _plain(text: str) -> Decimal:
+    """A number with an exponent is no amount: it reads as NaN, and its field is refused."""
+    return Decimal("NaN") if "e" in text.lower() else Decimal(text)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -39,7 +44,7 @@ def read_json(raw: bytes) -> Any:
     """
     return json.loads(
         raw.decode("utf-8"),
-        parse_float=Decimal,
+        parse_float=_plain,
         parse_int=lambda text: int(text) if len(text) < 20 else Decimal(text),
         parse_constant=_refuse_constant,
         object_pairs_hook=_unique,

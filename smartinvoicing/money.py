@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 PAISA: Final = Decimal("0.01")
@@ -12,6 +12,8 @@ ZERO: Final = Decimal("0.00")
 # 18 digits, 2 (or 4, for prices and quantities) of them behind the point: what a column holds.
 LARGEST: Final = Decimal("9999999999999.99")
 
+# Python's own 28 digits are too few for the largest price times the largest quantity.
+_WIDE: Final = Context(prec=60)
 _PLAIN: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,10})?", re.ASCII)
 
 
@@ -20,7 +22,7 @@ def to_paisa(amount: Decimal) -> Decimal:
 
     Source: PRAL DI API v1.12, sample arithmetic (3312.50 at 18 % = 596.25).
     """
-    return amount.quantize(PAISA, rounding=ROUND_HALF_UP)
+    return amount.quantize(PAISA, rounding=ROUND_HALF_UP, context=_WIDE)
 
 
 def parse(text: str) -> Decimal:
@@ -36,8 +38,7 @@ def parse(text: str) -> Decimal:
 
 def places_of(number: Decimal) -> int:
     """How many digits stand behind the point, trailing zeros apart."""
-    exponent = number.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    return len(f"{number:f}".partition(".")[2].rstrip("0"))
 
 
 def write(amount: Decimal) -> str:

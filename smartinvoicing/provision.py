@@ -87,7 +87,7 @@ def install(extra: str) -> None:
     say(f"Installing requirements/{extra}.lock into .venv ...")
     pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "install", "-q"]
     fast = quiet(*pip, "--require-hashes", "-r", LOCKS / "installer.lock") and quiet(
-        *(VENV / "bin" / "uv", "pip", "install", "-q", "--python", python),
+        *(VENV / "bin" / "uv", "pip", "install", "-q", "--compile-bytecode", "--python", python),
         *("--require-hashes", "-r", lock),
     )
     if not fast:

@@ -20,7 +20,7 @@ import psycopg2
 
 from smartinvoicing import processes
 from smartinvoicing.devserver import CannotStart, Postgres, Valkey
-from smartinvoicing.pg import roles
+from smartinvoicing.pg import databases, roles
 from smartinvoicing.provision import LOCAL, ROOT
 from smartinvoicing.supervisor import Failed, Stop, Supervisor, say
 
@@ -142,7 +142,7 @@ def own_servers(supervisor: Supervisor) -> tuple[roles.Addresses, str]:
     else:
         supervisor.serve(postgres)
         postgres.wait(supervisor.watch)
-        database = roles.prepare(postgres.url("smartinvoicing"))
+        database = databases.prepare(postgres.url("smartinvoicing"))
     if not redis_url:
         valkey.wait(supervisor.watch)
     return database, redis_url or valkey.url
@@ -151,10 +151,10 @@ def own_servers(supervisor: Supervisor) -> tuple[roles.Addresses, str]:
 def given_database(database_url: str, owner_url: str) -> roles.Addresses:
     """The rest of the addresses, from those that are set."""
     if database_url and owner_url:
-        return roles.prepare(owner_url, database_url)
+        return databases.prepare(owner_url, database_url)
     if database_url and roles.user_of(database_url) == roles.APP:
         raise Failed("DATABASE_URL is the role app's, so DATABASE_OWNER_URL is needed as well.")
-    return roles.prepare(owner_url or database_url)
+    return databases.prepare(owner_url or database_url)
 
 
 def read_env() -> dict[str, str]:

@@ -18,7 +18,7 @@ from django.db import connection, connections
 from django.test import TransactionTestCase
 from psycopg2 import errors, sql
 
-from smartinvoicing.pg import roles
+from smartinvoicing.pg import databases, roles
 from tests import services
 
 SMALL: Final = 512 * 1024  # bytes; above it TRUNCATE is the faster way to empty a table
@@ -46,13 +46,13 @@ class Laid:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.copy])
             if cursor.fetchone() is None:
                 self._migrate()
-                roles.copy_database(self.admin_url, self.name, self.copy)
+                databases.copy_database(self.admin_url, self.name, self.copy)
         turn.close()
-        roles.copy_database(self.admin_url, self.copy, self.name)
+        databases.copy_database(self.admin_url, self.copy, self.name)
         self._look()
 
     def _migrate(self) -> None:
-        urls = roles.prepare(roles.with_database(self.admin_url, self.name))
+        urls = databases.prepare(roles.with_database(self.admin_url, self.name))
         connection.settings_dict.update(USER=roles.OWNER, PASSWORD=roles.password_of(urls.owner))
         try:
             call_command("migrate", verbosity=0, interactive=False)
@@ -113,7 +113,7 @@ class Laid:
     def _lay_anew(self) -> None:
         connections.close_all()
         self.close()
-        roles.copy_database(self.admin_url, self.copy, self.name)
+        databases.copy_database(self.admin_url, self.copy, self.name)
 
     def _cut_off_others(self) -> None:
         connections.close_all()

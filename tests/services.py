@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from smartinvoicing import devserver
-from smartinvoicing.pg import roles
+from smartinvoicing.pg import databases, roles
 from smartinvoicing.provision import missing_packages
 
 REST: Final = ("tests.no_skips", "tests.database", "tests.workers")
@@ -105,7 +105,7 @@ def drop_databases() -> None:
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{run}_"]
         )
         for (name,) in cursor.fetchall():
-            roles.drop_database(os.environ[ADMIN], name)
+            databases.drop_database(os.environ[ADMIN], name)
 
 
 def redis_url() -> str:

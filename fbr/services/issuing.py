@@ -20,7 +20,7 @@ from invoices.enums import State
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import freezing
 from smartinvoicing.errors import StateConflict
-from smartinvoicing.ids import uuid7
+from smartinvoicing.pg import rows
 
 
 @transaction.atomic
@@ -51,7 +51,6 @@ def issue(
         legal_entity=entity, environment=invoice.environment
     ).first()
     work = Outbox(
-        id=uuid7(),
         tenant_id=invoice.tenant_id,
         invoice=invoice,
         version=version,
@@ -65,10 +64,10 @@ def issue(
         made_at=at,
         run_after=at,
     )
-    work.save(force_insert=True)
-    audit.record(
+    issued = audit.event(
         actor, AuditAction.INVOICE_ISSUED, invoice, at=at, sha256=work.body_sha256, version=version
     )
+    rows.insert(work, issued)
     return work
 
 

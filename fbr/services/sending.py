@@ -40,6 +40,7 @@ from invoices.models import Invoice
 from smartinvoicing import clock
 from smartinvoicing.crashpoint import crashpoint
 from smartinvoicing.errors import StateConflict
+from smartinvoicing.pg import rows
 
 logger = logging.getLogger(__name__)
 
@@ -124,10 +125,12 @@ def _mark(work: Outbox, fence: int, actor: Actor) -> Attempt:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = on")
-        mine = Outbox.objects.filter(pk=work.pk, attempt_no=fence, state=WorkState.WAITING)
-        if not mine.update(state=WorkState.SENDING):
-            raise StateConflict("Another worker has this document.")
         now = clock.database_now()
+        mine = Outbox.objects.filter(pk=work.pk, attempt_no=fence, state=WorkState.WAITING)
+        # The lease begins anew: whatever T1 waited for, the whole send fits into it.
+        lease_until = now + timedelta(seconds=settings.FBR_LEASE_S)
+        if not mine.update(state=WorkState.SENDING, lease_until=lease_until):
+            raise StateConflict("Another worker has this document.")
         lifecycle.transition(work.invoice, State.SUBMITTING, actor=actor, at=now)
         attempt = Attempt(
             tenant_id=work.tenant_id,
@@ -138,7 +141,7 @@ def _mark(work: Outbox, fence: int, actor: Actor) -> Attempt:
             worker=WORKER,
             started_at=now,
         )
-        attempt.save(force_insert=True)
+        rows.insert(attempt)
     return attempt
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit, registration
@@ -21,7 +23,8 @@ from invoices.models import Buyer, Invoice, InvoiceLine, Product
 from smartinvoicing import clock
 from smartinvoicing.errors import Problem, RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
-from smartinvoicing.money import ZERO
+from smartinvoicing.money import LARGEST, ZERO
+from smartinvoicing.pg import rows
 
 _PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
 _COPIED: Final = (
@@ -38,6 +41,8 @@ _COPIED: Final = (
     "sro_item",
 )
 _GIVEN: Final = ("further_tax", "extra_tax", "fed", "withheld")
+_LONGEST_NUMBER: Final = 13  # a CNIC
+_REFERENCE_ONCE: Final = "invoice_client_reference_once"
 _LINE_AMOUNTS: Final = tuple(name for name in tax.AMOUNTS if name != "discount")
 
 
@@ -73,6 +78,15 @@ def assess(content: Content, entity: LegalEntity, *, at: datetime) -> Assessment
     return Assessment(lines=tuple(amounts), totals=tax.totals(amounts), problems=tuple(problems))
 
 
+def all_problems(
+    noted: list[Problem], content: Content, entity: LegalEntity, *, at: datetime
+) -> list[Problem]:
+    """What could not be read, and what else is wrong: said once, not one after the other."""
+    known = {(problem.field, problem.line) for problem in noted}
+    others = assess(content, entity, at=at).problems
+    return noted + [other for other in others if (other.field, other.line) not in known]
+
+
 def _supply(line: Line, lists: reference.Reference) -> tax.Supply:
     return tax.Supply(
         sale_type=line.sale_type,
@@ -86,16 +100,25 @@ def _supply(line: Line, lists: reference.Reference) -> tax.Supply:
 
 @transaction.atomic
 def create(
-    *, content: Content, entity: LegalEntity, actor: Actor, at: datetime
+    *,
+    content: Content,
+    entity: LegalEntity,
+    actor: Actor,
+    at: datetime,
+    invoice_id: UUID | None = None,
 ) -> tuple[Invoice, list[InvoiceLine]]:
     """Store a new draft, complete or not; its problems stand on it.
 
-    Raises: NotAllowed; RuleViolation when a buyer or product named by id is not here.
+    invoice_id: made before the first save, so that saving twice makes one draft.
+    Raises: NotAllowed; RuleViolation when a buyer or product named by id is not here;
+            IntegrityError when there is a document of this id already.
     """
     allow(actor, Permission.WRITE_DRAFTS)
     content = resolved(content)
     assessment = assess(content, entity, at=at)
+    _refuse_too_large(assessment)
     invoice = Invoice(
+        id=invoice_id or uuid7(),
         tenant_id=entity.tenant_id,
         legal_entity=entity,
         environment=entity.environment,
@@ -104,9 +127,9 @@ def create(
         made_at=at,
         **_header(content, assessment),
     )
-    invoice.save(force_insert=True)
-    lines = _write_lines(invoice, content, assessment)
-    audit.record(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
+    lines = _lines(invoice, content, assessment)
+    saved = audit.event(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
+    rows.insert(invoice, *lines, saved)
     return invoice, lines
 
 
@@ -124,7 +147,10 @@ def change(
     content = resolved(content)
     entity = LegalEntity.objects.get(pk=invoice.legal_entity_id)
     assessment = assess(content, entity, at=at)
+    _refuse_too_large(assessment)
     fields = _header(content, assessment) | {"version": seen_version + 1}
+    if invoice.state == State.REJECTED:
+        del fields["problems"]  # FBR's answer stays until FBR gives another
     editable = Invoice.objects.filter(
         pk=invoice.pk, state__in=[state.value for state in EDITABLE], version=seen_version
     )
@@ -135,9 +161,27 @@ def change(
     InvoiceLine.objects.filter(invoice=invoice).delete()
     for name, value in fields.items():
         setattr(invoice, name, value)
-    lines = _write_lines(invoice, content, assessment)
-    audit.record(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
+    lines = _lines(invoice, content, assessment)
+    saved = audit.event(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
+    rows.insert(*lines, saved)
     return lines
+
+
+@transaction.atomic
+def copy(*, invoice: Invoice, actor: Actor, at: datetime) -> Invoice:
+    """A new draft of today with what stands on `invoice`; its own reference is not repeated.
+
+    Raises: NotAllowed.
+    """
+    lines = InvoiceLine.objects.filter(invoice=invoice).order_by("position")
+    content = replace(
+        content_of(invoice, list(lines)),
+        invoice_date=clock.karachi_date(at),
+        client_reference="",
+    )
+    entity = LegalEntity.objects.get(pk=invoice.legal_entity_id)
+    made, _lines_made = create(content=content, entity=entity, actor=actor, at=at)
+    return made
 
 
 @transaction.atomic
@@ -155,6 +199,26 @@ def delete(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
     Invoice.objects.filter(pk=invoice.pk).delete()
 
 
+@contextmanager
+def reference_once() -> Iterator[None]:
+    """Around a save: the database's refusal of a reference used before, in words.
+
+    Raises: RuleViolation.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if _REFERENCE_ONCE not in str(error):
+            raise
+        problem = Problem(
+            code="client_reference_used",
+            field="client_reference",
+            message=_("This reference stands on another document already."),
+            fix=_("Look for that document before you write it again, or use a new reference."),
+        )
+        raise RuleViolation.of([problem]) from error
+
+
 def resolved(content: Content) -> Content:
     """`content` with the masters that it names by id written out.
 
@@ -166,11 +230,14 @@ def resolved(content: Content) -> Content:
     wanted = {line.product_id for line in content.lines if line.product_id is not None}
     if wanted:
         content = _with_products(content, Product.objects.in_bulk(wanted), problems)
+    if len(registration.normal(content.buyer.ntn_cnic)) > _LONGEST_NUMBER:
+        # Cut to fit its column it would look right and be somebody else's.
+        problems += validation.problems_of_number(content.buyer)
     if problems:
         raise RuleViolation.of(problems)
     number = registration.normal(content.buyer.ntn_cnic)
     if number != content.buyer.ntn_cnic:
-        content = replace(content, buyer=replace(content.buyer, ntn_cnic=number[:13]))
+        content = replace(content, buyer=replace(content.buyer, ntn_cnic=number))
     return content
 
 
@@ -223,6 +290,29 @@ def _filled(line: Line, product: Product) -> Line:
     )
 
 
+def _refuse_too_large(assessment: Assessment) -> None:
+    """Amounts that no column holds; every smaller mistake may stand on a draft."""
+    large: list[int | None] = [
+        number
+        for number, taxes in enumerate(assessment.lines, start=1)
+        if any(abs(getattr(taxes, name)) > LARGEST for name in tax.AMOUNTS)
+    ]
+    whole = any(abs(getattr(assessment.totals, name)) > LARGEST for name in tax.AMOUNTS)
+    if large or whole:
+        raise RuleViolation.of(
+            [
+                Problem(
+                    code="0300",
+                    field="unit_price" if number else "lines",
+                    line=number,
+                    message=_("The amount is too large."),
+                    fix=_("Check quantity and price."),
+                )
+                for number in large or [None]
+            ]
+        )
+
+
 def _header(content: Content, assessment: Assessment) -> dict[str, object]:
     party = {f"buyer_{name}": getattr(content.buyer, name) for name in _PARTY}
     amounts = {name: getattr(assessment.totals, name) for name in tax.AMOUNTS}
@@ -239,10 +329,10 @@ def _header(content: Content, assessment: Assessment) -> dict[str, object]:
     }
 
 
-def _write_lines(invoice: Invoice, content: Content, assessment: Assessment) -> list[InvoiceLine]:
-    rows = [
+def _lines(invoice: Invoice, content: Content, assessment: Assessment) -> list[InvoiceLine]:
+    pairs = zip(content.lines, assessment.lines, strict=True)
+    return [
         InvoiceLine(
-            id=uuid7(),
             tenant_id=invoice.tenant_id,
             invoice=invoice,
             position=position,
@@ -251,11 +341,8 @@ def _write_lines(invoice: Invoice, content: Content, assessment: Assessment) -> 
             **{f"{name}_given": getattr(line, name) for name in _GIVEN},
             **{name: getattr(taxes, name) for name in _LINE_AMOUNTS},
         )
-        for position, (line, taxes) in enumerate(
-            zip(content.lines, assessment.lines, strict=True), start=1
-        )
+        for position, (line, taxes) in enumerate(pairs, start=1)
     ]
-    return InvoiceLine.objects.bulk_create(rows)
 
 
 def content_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Content:

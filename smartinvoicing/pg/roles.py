@@ -1,4 +1,4 @@
-"""The four roles, the database, and who may do what in it.
+"""The four roles and their addresses. What they may do in a database: `databases.py`.
 
 `owner` migrates and owns the tables, `app` serves, `purge` deletes what law no longer wants
 kept, `readonly` looks. None is a superuser and none passes by the row policies. Everything
@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -27,10 +27,6 @@ SERVED: Final = (APP, PURGE, READONLY)
 ATTRIBUTES: Final = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT"
 MARK: Final = "SmartInvoicing: made by smartinvoicing/pg/roles.py"
 LOCK: Final = 7_226_461  # an advisory lock: two clones may start on one server at once
-
-TABLE_RIGHTS: Final = {APP: "SELECT, INSERT, UPDATE, DELETE", PURGE: "SELECT, DELETE"} | {
-    READONLY: "SELECT"
-}
 
 
 class RolesMissing(Exception):
@@ -191,15 +187,22 @@ def ensure_roles(admin_url: str, passwords: Mapping[str, str | None]) -> None:
             one is above the row policies.
     """
     with maintenance(admin_url) as cursor:
-        for role, password in passwords.items():
-            found = _role(cursor, role)
-            if found is None:
-                _create_role(cursor, role, password)
-            elif found.is_above_policies:
-                raise RolesMissing(
-                    f"The role {role} is above the row policies.",
-                    [f"ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS;"],
-                )
+        found = {role: _role(cursor, role) for role in passwords}
+        above = [role for role, facts in found.items() if facts and facts.is_above_policies]
+        if above:
+            raise RolesMissing(
+                f"Above the row policies: {', '.join(above)}.",
+                [f"ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS;" for role in above],
+            )
+        missing = [role for role, facts in found.items() if facts is None]
+        try:
+            for role in missing:
+                _create_role(cursor, role, passwords[role])
+        except errors.InsufficientPrivilege as error:
+            raise RolesMissing(
+                f"Roles are missing, and the given role may not make them: {', '.join(missing)}.",
+                [_creation(role, passwords[role]) for role in missing],
+            ) from error
 
 
 def ensure_passwords(admin_url: str, passwords: Mapping[str, str]) -> None:
@@ -233,16 +236,16 @@ def _role(cursor: Any, role: str) -> _Role | None:
 
 def _create_role(cursor: Any, role: str, password: str | None) -> None:
     name = sql.Identifier(role)
-    try:
-        cursor.execute(sql.SQL("CREATE ROLE {} " + ATTRIBUTES).format(name))
-        cursor.execute(sql.SQL("COMMENT ON ROLE {} IS %s").format(name), [MARK])
-        if password is not None:
-            _set_password(cursor, role, password)
-    except errors.InsufficientPrivilege as error:
-        raise RolesMissing(
-            f"The role {role} is missing, and the given role may not make it.",
-            [f"CREATE ROLE {role} {ATTRIBUTES} PASSWORD '<the one in the address of {role}>';"],
-        ) from error
+    cursor.execute(sql.SQL("CREATE ROLE {} " + ATTRIBUTES).format(name))
+    cursor.execute(sql.SQL("COMMENT ON ROLE {} IS %s").format(name), [MARK])
+    if password is not None:
+        _set_password(cursor, role, password)
+
+
+def _creation(role: str, password: str | None) -> str:
+    """For a DBA to read and type; no password of ours stands in it."""
+    signs_in = "" if password is None else f" PASSWORD '<the one in the address of {role}>'"
+    return f"CREATE ROLE {role} {ATTRIBUTES}{signs_in};"
 
 
 def _set_password(cursor: Any, role: str, password: str) -> None:
@@ -260,167 +263,3 @@ def _may_sign_in(admin_url: str, role: str, password: str) -> bool:
     except psycopg2.OperationalError as error:
         # Refused after the password was taken: only the database is closed to it.
         return "permission denied for database" in str(error)
-
-
-# --- the database -----------------------------------------------------------------------------
-
-
-def ensure_database(admin_url: str, name: str) -> bool:
-    """Make the database `name`, owned by `owner`, unless it is there. True when it was made."""
-    with maintenance(admin_url) as cursor:
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        if cursor.fetchone():
-            return False
-        _create_database(cursor, name, template="template0", strategy="WAL_LOG")
-        return True
-
-
-def copy_database(admin_url: str, source: str, target: str) -> None:
-    """Lay `target` anew as a copy of `source`, which nobody may be using."""
-    with maintenance(admin_url) as cursor:
-        _drop_database(cursor, target)
-        _create_database(cursor, target, template=source, strategy="FILE_COPY")
-        _open_database(cursor, target)
-
-
-def drop_database(admin_url: str, name: str) -> None:
-    """Drop the database `name`, whoever is still connected to it."""
-    with maintenance(admin_url) as cursor:
-        _drop_database(cursor, name)
-
-
-def _drop_database(cursor: Any, name: str) -> None:
-    cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _create_database(cursor: Any, name: str, *, template: str, strategy: str) -> None:
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
-        sql.Identifier(name), sql.Identifier(template), sql.Identifier(strategy)
-    )
-    try:
-        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        if cursor.fetchone()[0]:  # others would have to be members of owner
-            statement += sql.SQL(" OWNER {}").format(sql.Identifier(OWNER))
-        cursor.execute(statement)
-    except errors.InsufficientPrivilege as error:
-        wanted = f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE template0;'
-        raise RolesMissing(f"The database {name} is missing.", [wanted]) from error
-
-
-def _open_database(cursor: Any, name: str) -> None:
-    """Closed to all but the four. Rights on a database do not come along in a copy of it."""
-    database = sql.Identifier(name)
-    served = sql.SQL(", ").join(map(sql.Identifier, SERVED))
-    owner = sql.Identifier(OWNER)
-    for statement in (
-        sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database),
-        sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(database, owner),
-        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, served),
-    ):
-        cursor.execute(statement)
-
-
-def _open_schema(cursor: Any) -> None:
-    served = sql.SQL(", ").join(map(sql.Identifier, SERVED))
-    cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(served))
-    cursor.execute(sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(sql.Identifier(OWNER)))
-
-
-def grant_privileges(admin_url: str, owner_url: str) -> None:
-    """What each role may do in the database of these addresses, now and in tables to come.
-
-    Before the first migration: rights by default reach new tables only. `admin_url` is whoever
-    owns the database (`owner` itself, where it does).
-
-    Raises: RolesMissing with the SQL for a DBA.
-    """
-    name = database_of(admin_url)
-    with session(admin_url) as cursor:
-        if _owns_database(cursor):
-            _open_database(cursor, name)
-            _open_schema(cursor)
-        elif not _is_open(cursor):
-            raise RolesMissing(
-                f"The database {name} is closed to our roles.",
-                [
-                    f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;',
-                    f'GRANT ALL ON DATABASE "{name}" TO {OWNER};',
-                    f'GRANT CONNECT ON DATABASE "{name}" TO {", ".join(SERVED)};',
-                    "REVOKE ALL ON SCHEMA public FROM PUBLIC;  -- in that database",
-                    f"GRANT USAGE ON SCHEMA public TO {', '.join(SERVED)};",
-                    f"GRANT ALL ON SCHEMA public TO {OWNER};",
-                ],
-            )
-    with session(owner_url) as cursor:
-        _default_privileges(cursor)
-        guard_history(cursor)
-
-
-def _owns_database(cursor: Any) -> bool:
-    cursor.execute(
-        "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()"
-    )
-    owns: bool = cursor.fetchone()[0]
-    return owns
-
-
-def _is_open(cursor: Any) -> bool:
-    cursor.execute(
-        "SELECT has_schema_privilege(%s, 'public', 'CREATE')"
-        " AND bool_and(has_database_privilege(role, current_database(), 'CONNECT')"
-        " AND has_schema_privilege(role, 'public', 'USAGE')) FROM unnest(%s) AS role",
-        [OWNER, list(SERVED)],
-    )
-    is_open: bool = cursor.fetchone()[0]
-    return is_open
-
-
-def _default_privileges(cursor: Any) -> None:
-    always = "ALTER DEFAULT PRIVILEGES"
-    for role, rights in TABLE_RIGHTS.items():
-        cursor.execute(f"{always} IN SCHEMA public GRANT {rights} ON TABLES TO {role}")
-    cursor.execute(f"{always} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APP}")
-    cursor.execute(f"{always} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
-    cursor.execute(f"{always} GRANT EXECUTE ON FUNCTIONS TO {', '.join(SERVED)}")
-
-
-def guard_history(cursor: Any) -> None:
-    """Migrated or not is the owner's to say; the rights by default would let app write it."""
-    cursor.execute("SELECT to_regclass('public.django_migrations')")
-    if cursor.fetchone()[0]:
-        cursor.execute(f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {APP}, {PURGE}")
-
-
-# --- all of it --------------------------------------------------------------------------------
-
-
-def prepare(admin_url: str, app_url: str = "") -> Addresses:
-    """Roles, database and rights from one address: development and tests.
-
-    With `app_url`, that is app's, and the passwords of `purge` and `readonly` are others' affair.
-
-    Raises: RolesMissing with the SQL for a DBA.
-    """
-    urls = derive(admin_url)
-    if app_url:
-        urls = replace(urls, app=app_url)
-    passwords = {role: password_of(getattr(urls, role)) for role in ROLES}
-    known = (OWNER, APP) if app_url else ROLES
-    ensure_roles(admin_url, passwords)
-    ensure_passwords(admin_url, {role: passwords[role] for role in known})
-    ensure_database(admin_url, database_of(admin_url))
-    grant_privileges(admin_url, urls.owner)
-    return urls
-
-
-def prepare_as_owner(owner_url: str, app_url: str) -> None:
-    """Before each `migrate` with DATABASE_OWNER_URL: roles and rights, also on a foreign server.
-
-    A role that is missing is made, `app` with the password of `app_url`, `purge` and `readonly`
-    with none.
-
-    Raises: RolesMissing with the SQL for a DBA.
-    """
-    ensure_roles(owner_url, {APP: password_of(app_url), PURGE: None, READONLY: None})
-    grant_privileges(owner_url, owner_url)

@@ -24,7 +24,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-BLOCKS: Final = ("card", "heading", "notice", "table", "dialog", "disclosure")
+BLOCKS: Final = ("card", "heading", "notice", "table", "dialog")
 
 
 class PartNode(Node):

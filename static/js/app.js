@@ -22,8 +22,8 @@
 
   /* A link to #id opens a dialog with or without us; with us it is modal. */
   function openDialog(id) {
-    byId(id)?.showModal?.();
-    return byId(id)?.open;
+    byId(id)?.showModal();
+    return byId(id);
   }
 
   function closeMenus(except) {
@@ -84,17 +84,14 @@
   });
 
   /* A fragment that fails says so where messages are; an error of ours brings its own words. */
-  function say(id) {
-    byId("flash").replaceChildren(byId(id).content.cloneNode(true));
+  function say(id, words = byId(id).innerHTML) {
+    byId("flash").innerHTML = words;
     prepare(byId("flash"));
   }
   document.addEventListener("htmx:sendError", () => say("lost"));
-  document.addEventListener("htmx:responseError", (event) => {
-    const words = event.detail.xhr.responseText.trim();
-    say("failed");
-    if (!words.startsWith('<div class="flash')) return;
-    byId("flash").innerHTML = words;
-    prepare(byId("flash"));
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    const words = detail.xhr.responseText.trim();
+    say("failed", words.startsWith('<div class="flash') ? words : undefined);
   });
 
   /* Controls that need JavaScript are hidden until it is here. */

@@ -4,6 +4,7 @@
   "use strict";
   const form = document.querySelector("form[data-editor]");
   const lines = form.querySelector("[data-lines]");
+  const saved = document.getElementById("saved");
   const total = form.elements[`${lines.dataset.lines}-TOTAL_FORMS`];
   const shown = () => [...lines.querySelectorAll("[data-line]:not([hidden])")];
   const first = (line) => line.querySelector(".what input").focus();
@@ -11,11 +12,10 @@
   let unsaved = false;
 
   function add() {
-    const holder = document.createElement("template");
-    holder.innerHTML = document.getElementById("blank-line").innerHTML.replaceAll("__prefix__", total.value);
-    const line = holder.content.querySelector("[data-line]");
+    const blank = document.getElementById("blank-line").innerHTML.replaceAll("__prefix__", total.value);
     total.value = Number(total.value) + 1;
-    lines.append(line);
+    lines.insertAdjacentHTML("beforeend", blank);
+    const line = lines.lastElementChild;
     line.dispatchEvent(new Event("line:added", { bubbles: true }));
     window.htmx?.process(line);
     first(line);
@@ -32,8 +32,7 @@
 
   form.addEventListener("click", (event) => {
     const bin = event.target.closest("[data-remove]");
-    const plus = event.target.closest("[data-add]");
-    if (!bin && !plus) return;
+    if (!bin && !event.target.closest("[data-add]")) return;
     event.preventDefault();
     if (bin) remove(bin.closest("[data-line]"));
     else add();
@@ -41,17 +40,13 @@
 
   form.addEventListener("keydown", (event) => {
     const line = event.target.closest("[data-line]");
-    if (event.defaultPrevented || event.isComposing || !event.target.matches("input, select")) return;
-    if (line && event.altKey && event.key === "Delete") {
-      event.preventDefault();
-      remove(line);
-    }
-    if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+    const leaves = line && event.altKey && event.key === "Delete";
+    const enters = event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.isComposing;
+    if (event.defaultPrevented || !event.target.matches("input, select") || !(leaves || enters)) return;
     event.preventDefault();
-    if (!line) return;
-    const next = shown()[shown().indexOf(line) + 1];
-    if (next) first(next);
-    else add();
+    if (leaves) remove(line);
+    else if (line === shown().at(-1)) add();
+    else if (line) first(shown()[shown().indexOf(line) + 1]);
   });
 
   document.addEventListener("keydown", (event) => {
@@ -65,7 +60,6 @@
   const hurry = () => unsaved && document.dispatchEvent(new Event("save-now"));
   for (const name of ["input", "change"]) form.addEventListener(name, () => { unsaved = true; });
   form.addEventListener("submit", () => { unsaved = false; });
-  const saved = document.getElementById("saved");
   saved.addEventListener("htmx:beforeRequest", () => { unsaved = false; });
   saved.addEventListener("htmx:afterRequest", ({ detail }) => { unsaved ||= !detail.successful; });
   document.addEventListener("htmx:load", ({ target }) => target.matches("[data-line]") && touch());

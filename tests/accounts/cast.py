@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import transaction
 from django.test import Client
 
@@ -30,6 +31,16 @@ PARTICULARS: dict[str, str] = {
     "activity": Activity.MANUFACTURER.value,
     "sector": Sector.TEXTILE.value,
 }
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Counts how often a password is hashed: what a clock outside would notice."""
+
+    count = 0
+
+    def encode(self, password: str, salt: str) -> str:
+        CountingHasher.count += 1
+        return super().encode(password, salt)
 
 
 @dataclass(frozen=True)

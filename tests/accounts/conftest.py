@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.cache import caches
+from django.test import Client
 
 from accounts.tenancy import in_tenant
-from tests.accounts.cast import Shop, person, shop_of
+from tests.accounts.cast import Shop, browser_of, person, shop_of
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +36,9 @@ def open_shop(shop: Shop) -> Iterator[Shop]:
     """The test runs inside the tenant of `shop`."""
     with in_tenant(shop.tenant.pk):
         yield shop
+
+
+@pytest.fixture
+def browser(open_shop: Shop) -> Client:
+    """The owner of `shop` at work."""
+    return browser_of(open_shop.owner)

@@ -77,9 +77,7 @@ def test_make_refuses_and_names_the_field(open_shop, field, changes):
     assert not ApiKey.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR]
-)
+@pytest.mark.parametrize("role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR])
 def test_make_and_revoke_are_refused_to_others(open_shop, role):
     key, _text = make(open_shop)
     actor = Actor.person(open_shop.owner.pk, role)

@@ -46,9 +46,7 @@ def test_change_entity_renames_the_workspace_that_bore_its_name(open_shop):
     assert Tenant.objects.get().name == "Yarn & Co"
 
 
-@pytest.mark.parametrize(
-    "role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR]
-)
+@pytest.mark.parametrize("role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR])
 def test_change_entity_is_refused_to_others(open_shop, role):
     actor = Actor.person(open_shop.owner.pk, role)
 

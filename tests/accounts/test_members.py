@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.access import Actor
 from accounts.enums import AuditAction, Role
@@ -72,9 +72,7 @@ def test_invite_mails_nothing_when_the_transaction_fails(open_shop):
     assert mail.outbox == []  # the test's transaction is never committed
 
 
-@pytest.mark.parametrize(
-    "role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR]
-)
+@pytest.mark.parametrize("role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR])
 def test_invite_is_refused_to_others(open_shop, role, django_capture_on_commit_callbacks):
     actor = Actor.person(open_shop.owner.pk, role)
 
@@ -207,6 +205,55 @@ def test_a_wrong_link_leads_nowhere(open_shop, invited):
     assert Invitation.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_make_one_member():
+    shop = shop_of(person("ayesha@mills.example"))
+    with in_tenant(shop.tenant.pk):
+        members.invite(email="sana@mills.example", role=Role.OPERATOR, actor=shop.actor, at=NOON)
+    secret, sana = secret_in(mail.outbox[-1]), person("sana@mills.example")
+    together = threading.Barrier(2)
+    ends = []
+
+    def click():
+        together.wait(5)
+        try:
+            members.accept(secret=secret, user=sana, at=LATER)
+            ends.append("joined")
+        except NotFound:
+            ends.append("NotFound")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=click) for _time in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    with in_tenant(shop.tenant.pk), transaction.atomic():
+        assert Membership.objects.filter(user=sana).count() == 1
+    assert sorted(ends) == ["NotFound", "joined"]
+
+
+def test_the_system_invites_nobody(open_shop):
+    with pytest.raises(NotAllowed):
+        members.invite(
+            email="sana@mills.example", role=Role.VIEWER, actor=Actor.system("test"), at=NOON
+        )
+
+    assert not Invitation.objects.exists()
+
+
+def test_withdraw_a_second_time_finds_nothing(open_shop, invited):
+    invitation = Invitation.objects.get()
+    members.withdraw(invitation=invitation, actor=open_shop.actor, at=LATER)
+
+    with pytest.raises(NotFound):
+        members.withdraw(invitation=Invitation(pk=invitation.pk), actor=open_shop.actor, at=LATER)
+
+    assert actions().count(AuditAction.MEMBER_REMOVED) == 1
+
+
 def test_withdraw_ends_the_link(open_shop, invited):
     members.withdraw(invitation=Invitation.objects.get(), actor=open_shop.actor, at=LATER)
 
@@ -247,9 +294,7 @@ def test_change_role_to_the_same_writes_nothing(open_shop):
     assert AuditAction.MEMBER_CHANGED not in actions()
 
 
-@pytest.mark.parametrize(
-    "role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR]
-)
+@pytest.mark.parametrize("role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER, Role.AUDITOR])
 def test_change_role_is_refused_to_others(open_shop, role):
     own = join(open_shop, person("sana@mills.example"), role)
 
@@ -314,9 +359,7 @@ def test_remove_is_audited_and_a_second_time_finds_nobody(open_shop):
     members.remove(membership=membership, actor=open_shop.actor, at=LATER)
 
     with pytest.raises(NotFound):
-        members.remove(
-            membership=Membership(pk=membership.pk), actor=open_shop.actor, at=LATER
-        )
+        members.remove(membership=Membership(pk=membership.pk), actor=open_shop.actor, at=LATER)
 
     assert actions().count(AuditAction.MEMBER_REMOVED) == 1
     assert Membership.objects.count() == 1
@@ -337,9 +380,7 @@ def test_another_tenants_member_is_not_found(open_shop, rival):
         foreign = Membership.objects.get()
 
     with pytest.raises(NotFound):
-        members.change_role(
-            membership=foreign, role=Role.VIEWER, actor=open_shop.actor, at=LATER
-        )
+        members.change_role(membership=foreign, role=Role.VIEWER, actor=open_shop.actor, at=LATER)
     with pytest.raises(NotFound):
         members.remove(membership=foreign, actor=open_shop.actor, at=LATER)
 
@@ -351,7 +392,7 @@ def test_another_tenants_member_is_not_found(open_shop, rival):
 def test_two_owners_who_leave_at_once_do_not_leave_the_business_alone():
     shop = shop_of(person("ayesha@mills.example"))
     second = join(shop, person("second@mills.example"), Role.OWNER)
-    with in_tenant(shop.tenant.pk), members.transaction.atomic():
+    with in_tenant(shop.tenant.pk), transaction.atomic():
         first = Membership.objects.get(user=shop.owner)
     together = threading.Barrier(2)
     ends = []
@@ -373,6 +414,6 @@ def test_two_owners_who_leave_at_once_do_not_leave_the_business_alone():
     for thread in threads:
         thread.join(10)
 
-    with in_tenant(shop.tenant.pk), members.transaction.atomic():
+    with in_tenant(shop.tenant.pk), transaction.atomic():
         assert Membership.objects.count() == 1
     assert sorted(ends) == ["RuleViolation", "left"]

@@ -4,7 +4,7 @@ import threading
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, models, transaction
 
 from accounts import tenancy
 from accounts.enums import Role
@@ -76,6 +76,31 @@ def test_inside_only_ones_own_rows_exist(open_shop, rival):
     assert [entity.name for entity in LegalEntity.objects.all()] == ["Lahore Yarn Mills"]
     assert [tenant.pk for tenant in Tenant.objects.all()] == [open_shop.tenant.pk]
     assert names_by_sql() == ["Lahore Yarn Mills"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_manager_alone_keeps_tenants_apart(laid_database):
+    """The policies' sabotage twin: asked as a superuser, whom no policy binds."""
+    shop = shop_of(person("ayesha@mills.example"))
+    shop_of(person("bilal@rival.example"), name="Rival Traders", ntn_cnic="3456789")
+    with in_tenant(shop.tenant.pk):
+        asked, parameters = LegalEntity.objects.values_list("name").query.sql_with_params()
+
+    with laid_database.cursor() as cursor:
+        cursor.execute(asked, parameters)
+        seen = cursor.fetchall()
+        cursor.execute("SELECT count(*) FROM accounts_legalentity")
+
+        assert cursor.fetchone() == (2,)
+    assert seen == [("Lahore Yarn Mills",)]
+
+
+def test_the_policies_alone_keep_tenants_apart(open_shop, rival):
+    """The manager's sabotage twin: asked by a queryset that it did not make."""
+    unscoped = models.QuerySet(LegalEntity)
+
+    assert [entity.name for entity in unscoped] == ["Lahore Yarn Mills"]
+    assert unscoped.filter(ntn_cnic="3456789").update(name="Stolen") == 0
 
 
 def test_a_foreign_row_cannot_be_read_changed_or_deleted(open_shop, rival):
@@ -180,6 +205,13 @@ def test_a_scope_is_restored_after_an_error(shop, rival):
             LegalEntity.objects.get(name="Lahore Yarn Mills")
 
         assert LegalEntity.objects.get().name == "Lahore Yarn Mills"
+
+
+def test_the_error_of_a_refused_statement_comes_through_as_it_is(open_shop, rival):
+    with pytest.raises(IntegrityError), transaction.atomic(), in_tenant(rival.tenant.pk):
+        LegalEntity.objects.update(province=None)
+
+    assert variable() == str(open_shop.tenant.pk)
 
 
 def test_a_scope_is_restored_after_a_rolled_back_savepoint(shop, rival):

@@ -1,4 +1,4 @@
-"""The printed invoice: every particular of rule 150R(13), honest about its state, and no network."""
+"""The printed invoice: all particulars of rule 150R(13), its true standing, and no network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,7 +20,7 @@ import zxingcpp
 
 from accounts.models import LegalEntity
 from invoices import pdf
-from invoices.enums import State
+from invoices.enums import REPORTED, State
 from invoices.models import Invoice, InvoiceLine
 from smartinvoicing.money import ZERO
 
@@ -87,6 +86,11 @@ def make_entity(**fields: Any) -> LegalEntity:
         "software_no": "SW-417",
     }
     return LegalEntity(**{**known, **fields})
+
+
+def in_state(state: State, **fields: Any) -> Invoice:
+    """As that state has it: with FBR's number, or without."""
+    return (make_invoice if state in REPORTED else unreported)(state=state, **fields)
 
 
 def printed(*lines: InvoiceLine, invoice: Invoice | None = None, **fields: Any) -> pdf.Printed:
@@ -202,7 +206,7 @@ def test_printed_of_an_anonymous_buyer_says_so():
 
     text = text_of(pdf.render(document))
 
-    assert "NTN or CNIC – Unregistered" in text
+    assert "NTN or CNIC \N{EN DASH} Unregistered" in text
 
 
 @pytest.mark.parametrize(
@@ -257,16 +261,13 @@ def test_render_of_a_reported_document_bears_its_number_and_mark(state, watermar
     content = pdf.render(document)
 
     assert document.watermark == watermark
-    assert watermark in text_of(content)
+    assert watermark.replace(" ", "") in text_of(content)  # its words stand in two lines
     assert [mark.text for mark in marks_in(content)] == [NUMBER]
 
 
 @pytest.mark.parametrize("state", list(State))
 def test_render_of_a_sandbox_copy_says_sandbox(state):
-    reported = state in {State.ACCEPTED, State.CANCEL_REQUESTED, State.CANCELLED}
-    make = make_invoice if reported else lambda **fields: unreported(fields.pop("state"), **fields)
-
-    text = text_of(pdf.render(printed(invoice=make(state=state, environment="sandbox"))))
+    text = text_of(pdf.render(printed(invoice=in_state(state, environment="sandbox"))))
 
     assert "SANDBOX" in text
     assert "It has no legal effect." in text
@@ -422,7 +423,9 @@ def test_render_prints_markup_in_any_field_literally_and_fetches_nothing(trap):
     for lure in lures(trap):
         line = make_line(description=lure, unit=lure, rate=lure, sro_schedule=lure, sro_item=lure)
         fields = ("client_reference", "fbr_dated", "number", "seller_name", "seller_address")
-        invoice = make_invoice(line, **dict.fromkeys((*fields, "buyer_name", "buyer_address"), lure))
+        invoice = make_invoice(
+            line, **dict.fromkeys((*fields, "buyer_name", "buyer_address"), lure)
+        )
 
         content = pdf.render(pdf.printed_of(invoice, [line], make_entity(software_no=lure)))
 
@@ -443,7 +446,7 @@ def test_press_fetches_nothing_even_when_markup_gets_through(trap):
 
 
 def test_press_would_fetch_and_attach_with_the_fetcher_of_weasyprint(trap):
-    import weasyprint  # noqa: PLC0415 -- slow import
+    import weasyprint
 
     content = weasyprint.HTML(string="".join(lures(trap))).write_pdf()
 
@@ -458,29 +461,25 @@ def test_render_without_pango_names_what_to_install(monkeypatch, tmp_path):
         monkeypatch.delitem(sys.modules, name)
     pdf._press.cache_clear()
 
-    with pytest.raises(pdf.PdfUnavailable, match="libpango-1.0-0, libpangoft2-1.0-0") as missing:
+    with pytest.raises(pdf.PdfUnavailable, match=r"Install libpango-1\.0-0,") as missing:
         pdf.render(printed())
 
     assert missing.value.http_status == 503
 
 
-def test_render_says_in_the_log_when_the_fonts_are_missing(monkeypatch, caplog):
-    page, sheet, fonts = pdf._press()
-    other = type(sheet)(string=sheet_without_noto(), font_config=fonts)
-    monkeypatch.setattr(pdf, "_press", lambda: (page, other, fonts))
+def test_render_says_in_the_log_when_the_fonts_are_missing(settings, tmp_path, caplog):
+    folder = tmp_path / "templates" / "invoices"
+    folder.mkdir(parents=True)
+    (folder / "print.css").write_text("* { font-family: 'DejaVu Sans' }")
+    settings.BASE_DIR = tmp_path
+    pdf._press.cache_clear()
 
     pdf.render(printed())
 
     assert "pdf.fonts_missing" in caplog.messages
 
 
-def sheet_without_noto() -> str:
-    return "* { font-family: 'DejaVu Sans' !important }"
-
-
-def test_printed_is_frozen():
-    document = printed()
-
-    assert replace(document, number="X") != document
-    with pytest.raises(AttributeError):
-        document.number = "X"
+@pytest.fixture(autouse=True, scope="module")
+def press_of_this_module() -> Iterator[None]:
+    yield
+    pdf._press.cache_clear()

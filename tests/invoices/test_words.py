@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from invoices.words import rupees_in_words
 from smartinvoicing.money import LARGEST
 
-VALUES = {
-    **{"One": 1, "Two": 2, "Three": 3, "Four": 4, "Five": 5, "Six": 6, "Seven": 7, "Eight": 8},
-    **{"Nine": 9, "Ten": 10, "Eleven": 11, "Twelve": 12, "Thirteen": 13, "Fourteen": 14},
-    **{"Fifteen": 15, "Sixteen": 16, "Seventeen": 17, "Eighteen": 18, "Nineteen": 19},
-    **{"Twenty": 20, "Thirty": 30, "Forty": 40, "Fifty": 50, "Sixty": 60, "Seventy": 70},
-    **{"Eighty": 80, "Ninety": 90, "Zero": 0},
+ONES = (
+    "Zero One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen"
+    " Sixteen Seventeen Eighteen Nineteen"
+)
+TENS = "Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety"
+VALUES = {word: number for number, word in enumerate(ONES.split())} | {
+    word: 10 * number for number, word in enumerate(TENS.split(), start=2)
 }
 STEPS = {
     "Hundred": 100,
@@ -61,16 +62,20 @@ def amount_in(words: str) -> Decimal:
         ("100000", "Rupees One Lakh Only"),
         (
             "123456.78",
-            "Rupees One Lakh Twenty-Three Thousand Four Hundred Fifty-Six"
-            " and Paisa Seventy-Eight Only",
+            (
+                "Rupees One Lakh Twenty-Three Thousand Four Hundred Fifty-Six"
+                " and Paisa Seventy-Eight Only"
+            ),
         ),
         ("10000000", "Rupees One Crore Only"),
         ("1000000001", "Rupees One Arab One Only"),
         ("100000000000", "Rupees One Kharab Only"),
         (
             "9999999999999.99",
-            "Rupees Ninety-Nine Kharab Ninety-Nine Arab Ninety-Nine Crore Ninety-Nine Lakh"
-            " Ninety-Nine Thousand Nine Hundred Ninety-Nine and Paisa Ninety-Nine Only",
+            (
+                "Rupees Ninety-Nine Kharab Ninety-Nine Arab Ninety-Nine Crore Ninety-Nine Lakh"
+                " Ninety-Nine Thousand Nine Hundred Ninety-Nine and Paisa Ninety-Nine Only"
+            ),
         ),
         ("10000000000000", "Rupees One Hundred Kharab Only"),
         ("1E+3", "Rupees One Thousand Only"),

@@ -1,0 +1,24 @@
+"""`python -m bench [name ...]`: the figures, one line each."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+from bench import rig
+
+FIGURES: Final = ("create_rate", "issue_to_accepted", "report_rate", "list_page", "pdf")
+
+
+def main(wanted: list[str]) -> None:
+    with rig.servers() as admin:
+        rig.set_up_django()
+        from bench import data  # noqa: PLC0415 -- after Django is set up
+
+        key, tenant_id = data.lay()
+        for name in wanted or FIGURES:
+            importlib.import_module(f"bench.{name}").measure(admin, key, tenant_id)
+
+
+main(sys.argv[1:])

@@ -1,0 +1,65 @@
+"""The tenants of a benchmark."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import tenancy
+from accounts.access import SCOPES, Actor
+from accounts.enums import Environment, Province, Role
+from accounts.models import ApiKey, LegalEntity, Membership, Tenant, User
+from accounts.secret_hash import hash_of
+from fbr.services import credentials
+from smartinvoicing.ids import uuid7
+
+AT: Final = datetime(2026, 11, 20, 7, tzinfo=UTC)
+ACTOR: Final = Actor.system("bench")
+
+
+@transaction.atomic
+def lay_tenant(number: int) -> tuple[UUID, User, str]:
+    """A tenant with a token `bench-token-<seller>`; its id, its owner and its seller number."""
+    seller = f"{7200000 + number}"
+    tenant_id = uuid7()
+    user = User.objects.create_user(f"owner{number}@bench.example", None, name="Bench")
+    with tenancy.in_tenant(tenant_id):
+        Tenant(id=tenant_id, name=f"Bench {number}", opened_at=AT).save(force_insert=True)
+        Membership(user=user, role=Role.OWNER, since=AT).save(force_insert=True)
+        entity = LegalEntity(
+            name=f"Bench {number} (Pvt) Ltd",
+            ntn_cnic=seller,
+            province=Province.PUNJAB,
+            address="Lahore",
+            environment=Environment.SANDBOX,
+        )
+        entity.save(force_insert=True)
+        credentials.store(
+            entity=entity,
+            environment=Environment.SANDBOX,
+            token=f"bench-token-{seller}",
+            actor=ACTOR,
+            at=AT,
+        )
+    return tenant_id, user, seller
+
+
+def lay() -> tuple[str, UUID]:
+    """One tenant and the text of its key."""
+    tenant_id, user, _ = lay_tenant(0)
+    key = f"si_{secrets.token_urlsafe(32)}"
+    with tenancy.in_tenant(tenant_id), transaction.atomic():
+        ApiKey(
+            name="bench",
+            prefix=key[:9],
+            key_hash=hash_of(key),
+            scopes=[scope.value for scope in SCOPES],
+            made_by=user,
+            made_at=AT,
+            expires_at=AT + timedelta(days=3650),
+        ).save(force_insert=True)
+    return key, tenant_id

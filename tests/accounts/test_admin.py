@@ -1,0 +1,87 @@
+"""The staff's desk looks at people; it changes nothing and shows no secret."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from axes.models import AccessAttempt
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from tests.accounts.cast import PASSWORD, browser_of, person
+
+pytestmark = pytest.mark.django_db
+OURS = {"User", "EmailAddress", "AccessAttempt", "AccessLog", "AccessFailureLog"}
+HIDDEN = {
+    "ApiKey",
+    "AuditEvent",
+    "Authenticator",
+    "Group",
+    "IdempotencyKey",
+    "Invitation",
+    "LegalEntity",
+    "Membership",
+    "Tenant",
+    "UserSession",
+}
+
+
+@pytest.fixture
+def staff():
+    return person("staff@smartinvoicing.example", is_staff=True, is_superuser=True)
+
+
+def test_the_desk_holds_no_secret_and_no_row_of_a_tenant():
+    on_it = {model.__name__ for model in admin.site._registry}
+
+    assert on_it >= OURS
+    assert not on_it & HIDDEN
+
+
+@pytest.mark.parametrize("model", [User, EmailAddress, AccessAttempt])
+def test_the_desk_looks_only(staff, model):
+    browser = browser_of(staff)
+    Client(REMOTE_ADDR="203.0.113.7").post(
+        "/accounts/login/", {"login": staff.email, "password": "wrong"}
+    )
+    row = model.objects.get()
+    before = list(model.objects.values())
+    base = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+
+    assert browser.get(reverse(f"{base}_changelist")).status_code == 200
+    assert browser.get(reverse(f"{base}_change", args=[row.pk])).status_code == 200
+    for deed, args in (("add", []), ("change", [row.pk]), ("delete", [row.pk])):
+        response = browser.post(reverse(f"{base}_{deed}", args=args), {"post": "yes"})
+        assert response.status_code == 403
+    assert list(model.objects.values()) == before
+
+
+def test_the_page_of_a_person_shows_no_hash(staff):
+    page = browser_of(staff).get(reverse("admin:accounts_user_change", args=[staff.pk]))
+
+    assert staff.email in page.content.decode()
+    assert staff.password not in page.content.decode()
+
+
+def test_the_desk_signs_in_by_the_house_door():
+    response = Client().get("/admin/login/?next=/admin/")
+
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/")
+
+
+def test_the_desk_is_closed_to_customers(shop):
+    response = browser_of(shop.owner).get("/admin/")
+
+    assert response.status_code in {302, 403}
+    assert browser_of(shop.owner).get("/admin/login/").status_code == 403
+
+
+def test_five_wrong_passwords_lock_staff_too(staff):
+    for number in range(5):
+        Client().post("/accounts/login/", {"login": staff.email, "password": f"wrong {number}"})
+
+    response = Client().post("/accounts/login/", {"login": staff.email, "password": PASSWORD})
+
+    assert response.status_code == 429
+    assert "_auth_user_id" not in response.client.session

@@ -1,0 +1,360 @@
+"""Another tenant's ids at every door: not found, nothing told, nothing changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from accounts import tenancy
+from accounts.access import Actor
+from accounts.enums import Permission, Role
+from accounts.models import ApiKey, Invitation, Membership, Tenant
+from accounts.services import api_keys, members
+from accounts.tenancy import TenantModel
+from smartinvoicing.celery import app
+from tests import factories
+from tests.isolation import walk
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "Zarghoon"  # stands in every name of the other tenant, and nowhere else
+
+# Whose doors they are. A route that is not here fails the build.
+OPEN = {"alive", "ready", "schema"}
+PERSON = {
+    "accounts:welcome",
+    "accounts:switch",
+    "accounts:profile",
+    "accounts:theme",
+    "accounts:invitation",
+}
+MEMBER = {
+    "accounts:business",
+    "accounts:members",
+    "accounts:invite",
+    "accounts:role",
+    "accounts:remove",
+    "accounts:withdraw",
+    "accounts:api_keys",
+    "accounts:revoke_key",
+    "accounts:audit",
+}
+PROGRAM = {
+    "api-buyers",
+    "api-products",
+    "api:invoices",
+    "api:invoice",
+    "api:invoice-issue",
+    "api:invoice-pdf",
+    "api:invoice-attempts",
+    "api:invoice-events",
+}
+# name: True when it works inside the tenant that stands in its message
+TASKS = {
+    "accounts.heartbeat": False,
+    "accounts.forget_replays": False,
+    "fbr.dispatch": False,
+    "fbr.sweep": False,
+    "fbr.send": True,
+    "invoices.print": True,
+}
+DOORS = walk.own_routes()
+WITH_ID = [route for route in DOORS if route.parameters - {"secret"}]
+METHODS = ("get", "post", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """The other tenant and one of each of its things, by the name of the route's parameter."""
+
+    tenant: Tenant
+    ids: dict[str, UUID]
+    work_id: UUID
+
+
+@pytest.fixture
+def theirs() -> Theirs:
+    tenant = factories.make_tenant(f"{SECRET} Mills", ntn_cnic="7000008")
+    user = factories.make_member(tenant, Role.OWNER)
+    actor = Actor.person(user.pk, Role.OWNER)
+    with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        issued = factories.make_issued(
+            factories.make_content(buyer=factories.make_party(name=f"{SECRET} Traders"))
+        )
+        ids = {
+            "invoice_id": factories.make_draft()[0].pk,
+            "buyer_id": factories.make_buyer(name=f"{SECRET} Sons").pk,
+            "product_id": factories.make_product(name=f"{SECRET} yarn").pk,
+            "membership_id": Membership.objects.get().pk,
+            "key_id": api_keys.make(
+                name=SECRET, scopes=[Permission.VIEW], days=30, actor=actor, at=factories.AT
+            )[0].pk,
+        }
+        members.invite(email="z@example.com", role=Role.VIEWER, actor=actor, at=factories.AT)
+        ids["invitation_id"] = Invitation.objects.get().pk
+        work_id = issued.work.get().pk
+    return Theirs(tenant, ids, work_id)
+
+
+def _digest(tenant: Tenant) -> dict[str, Any]:
+    """What stands in every table of the wall for one tenant."""
+    found = {}
+    with tenancy.in_tenant(tenant.pk), transaction.atomic(), connection.cursor() as cursor:
+        for model in _walled():
+            table = model._meta.db_table
+            cursor.execute(
+                f"SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM {table} t"
+            )
+            found[table] = cursor.fetchone()
+    return found
+
+
+def _walled() -> list[type]:
+    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
+
+
+def _url(route: walk.Route, ids: dict[str, UUID]) -> str:
+    return reverse(route.name, kwargs={name: ids[name] for name in route.parameters})
+
+
+def _without_references(content: bytes) -> bytes:
+    """A page without what differs by chance: its reference, its tokens, its own address."""
+    content = re.sub(rb'value="[A-Za-z0-9]{64}"', b"", content)
+    content = re.sub(rb'x-csrftoken": "[A-Za-z0-9]{64}"', b"", content)
+    content = re.sub(rb"[0-9a-f]{8}-[0-9a-f-]{27}", b"", content)
+    return re.sub(rb"\b[0-9a-f]{16}\b", b"", content)
+
+
+def _calls(client: Client, url: str, **headers: str) -> Iterator[tuple[str, Any]]:
+    for method in METHODS:
+        yield (
+            method,
+            getattr(client, method)(
+                url, data={}, content_type="application/json", headers=headers or None
+            )
+            if method != "get"
+            else client.get(url, headers=headers or None),
+        )
+
+
+def test_every_route_is_known_to_the_matrix():
+    names = {route.name for route in DOORS}
+
+    assert names == OPEN | PERSON | MEMBER | PROGRAM
+
+
+def test_every_parameter_has_a_thing_of_the_other_tenant(theirs):
+    wanted = {name for route in WITH_ID for name in route.parameters}
+
+    assert wanted <= set(theirs.ids)
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.VIEWER])
+@pytest.mark.parametrize("route", [r for r in WITH_ID if r.name in MEMBER], ids=lambda r: r.name)
+def test_a_foreign_id_on_a_page_is_not_found(business, theirs, client, route, role):
+    before = _digest(theirs.tenant)
+    client.force_login(factories.make_member(business, role))
+    unknown = dict.fromkeys(theirs.ids, factories.make_tenant("x", ntn_cnic="1234567").pk)
+
+    foreign = dict(_calls(client, _url(route, theirs.ids)))
+    nowhere = dict(_calls(client, _url(route, unknown)))
+
+    for method, answer in foreign.items():
+        assert answer.status_code in {404, 405, 403}, method
+        assert answer.status_code == nowhere[method].status_code
+        assert SECRET.encode() not in answer.content
+        assert _without_references(answer.content) == _without_references(nowhere[method].content)
+    if role == Role.OWNER:
+        assert 404 in {answer.status_code for answer in foreign.values()}
+    assert _digest(theirs.tenant) == before
+
+
+@pytest.mark.parametrize("route", [r for r in WITH_ID if r.name in PROGRAM], ids=lambda r: r.name)
+def test_a_foreign_id_by_the_api_is_not_found(business, theirs, client, route):
+    before = _digest(theirs.tenant)
+    key = factories.make_key(business, factories.make_member(business))
+    bearer = {"Authorization": f"Bearer {key}"}
+    unknown = dict.fromkeys(theirs.ids, factories.make_tenant("x", ntn_cnic="1234567").pk)
+
+    foreign = dict(_calls(client, _url(route, theirs.ids), **bearer))
+    nowhere = dict(_calls(client, _url(route, unknown), **bearer))
+
+    assert 404 in {answer.status_code for answer in foreign.values()}
+    for method, answer in foreign.items():
+        assert answer.status_code in {404, 405, 403}, method
+        assert answer.content == nowhere[method].content
+    assert _digest(theirs.tenant) == before
+
+
+@pytest.mark.parametrize("route", DOORS, ids=lambda r: r.name)
+def test_nobody_signed_in_sees_nothing(theirs, client, route):
+    before = _digest(theirs.tenant)
+    ids = {**theirs.ids, "secret": "x" * 43}
+
+    for method, answer in _calls(client, _url(route, ids)):
+        assert SECRET.encode() not in answer.content
+        if route.name in PROGRAM:
+            assert answer.status_code in {401, 405}, method
+        elif route.name not in OPEN:
+            assert answer.status_code in {302, 404, 405}, method
+            assert answer.status_code != 302 or "/accounts/login/" in answer["Location"]
+    assert _digest(theirs.tenant) == before
+
+
+@pytest.mark.parametrize("route", [r for r in DOORS if not r.parameters], ids=lambda r: r.name)
+def test_no_list_tells_of_the_other_tenant(business, theirs, client, route):
+    client.force_login(factories.make_member(business, Role.OWNER))
+    key = factories.make_key(business, factories.make_member(business))
+    query = {"buyer": str(theirs.ids["buyer_id"]), "q": SECRET, "tenant": str(theirs.tenant.pk)}
+
+    answer = client.get(
+        reverse(route.name), query, headers={"Authorization": f"Bearer {key}"}, follow=True
+    )
+
+    shown = answer.content.replace(f'value="{SECRET}"'.encode(), b"")  # what was typed, again
+    assert SECRET.encode() not in shown
+
+
+@pytest.mark.parametrize("field", ["buyer_id", "product_id"])
+def test_a_foreign_id_inside_a_body_is_refused(business, theirs, client, field):
+    before = _digest(theirs.tenant)
+    key = factories.make_key(business, factories.make_member(business))
+    line = {"quantity": "1", "unit_price": "1"}
+    body: dict[str, Any] = {"lines": [line]}
+    (body if field == "buyer_id" else line)[field] = str(theirs.ids[field])
+
+    answer = client.post(
+        reverse("api:invoices"),
+        body,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["details"]["problems"][0]["field"] == field
+    assert _digest(theirs.tenant) == before
+
+
+def test_a_tenant_named_by_the_request_changes_nothing(business, theirs, client):
+    client.force_login(factories.make_member(business, Role.OWNER))
+    named = str(theirs.tenant.pk)
+
+    answer = client.get(
+        reverse("accounts:members"),
+        {"tenant": named},
+        headers={"X-Tenant": named, "X-Tenant-Id": named},
+    )
+
+    assert answer.status_code == 200
+    assert SECRET.encode() not in answer.content
+
+
+def test_every_task_is_known_to_the_matrix():
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if name.split(".")[0] in {"accounts", "invoices", "fbr"}}
+
+    assert ours == set(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("task", "argument"), [("fbr.send", "work_id"), ("invoices.print", "invoice_id")]
+)
+def test_a_task_run_under_another_tenant_does_nothing(
+    business, theirs, task, argument, transactional_db
+):
+    ids = {"work_id": theirs.work_id, "invoice_id": theirs.ids["invoice_id"]}
+    before = _digest(theirs.tenant)
+
+    app.tasks[task].apply(kwargs={"tenant_id": str(business.pk), argument: str(ids[argument])})
+
+    assert _digest(theirs.tenant) == before
+
+
+def test_staff_pages_show_no_table_of_the_wall():
+    registered = set(admin.site._registry)
+
+    assert not [model for model in registered if issubclass(model, TenantModel | Tenant)]
+
+
+# --- the layers, each alone -------------------------------------------------------------------
+
+
+def test_raw_sql_inside_a_tenant_sees_no_foreign_row(business, theirs):
+    with tenancy.in_tenant(business.pk), transaction.atomic(), connection.cursor() as cursor:
+        for model in _walled():
+            cursor.execute(
+                f"SELECT count(*) FROM {model._meta.db_table} WHERE tenant_id = %s",
+                [theirs.tenant.pk],
+            )
+            assert cursor.fetchone() == (0,), model
+
+
+def test_raw_sql_outside_any_tenant_sees_no_row(theirs):
+    with transaction.atomic(), connection.cursor() as cursor:
+        for model in _walled():
+            cursor.execute(f"SELECT count(*) FROM {model._meta.db_table}")
+            assert cursor.fetchone() == (0,), model
+
+
+@pytest.fixture
+def without_row_security(laid_database, transactional_db) -> Iterator[None]:
+    """The database's layer taken away, to see whether the manager holds alone."""
+    tables = [model._meta.db_table for model in _walled()]
+    with laid_database.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    yield
+    with laid_database.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+
+
+def _foreign_rows(tenant: Tenant) -> int:
+    with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        return sum(model.objects.exclude(tenant_id=tenant.pk).count() for model in _walled())
+
+
+def test_the_managers_hold_without_row_security(without_row_security, business, theirs):
+    assert _foreign_rows(business) == 0
+
+
+def test_twin_without_row_security_and_filter_the_matrix_sees_foreign_rows(
+    without_row_security, business, theirs, monkeypatch
+):
+    monkeypatch.setattr(tenancy.InTenant, "as_sql", lambda self, *args, **kwargs: ("TRUE", []))
+
+    assert _foreign_rows(business) > 0
+
+
+def test_twin_without_one_policy_raw_sql_sees_foreign_rows(
+    laid_database, business, theirs, transactional_db
+):
+    with laid_database.cursor() as cursor:
+        cursor.execute("ALTER TABLE invoices_invoice DISABLE ROW LEVEL SECURITY")
+    try:
+        with pytest.raises(AssertionError):
+            test_raw_sql_inside_a_tenant_sees_no_foreign_row(business, theirs)
+    finally:
+        with laid_database.cursor() as cursor:
+            cursor.execute("ALTER TABLE invoices_invoice ENABLE ROW LEVEL SECURITY")
+
+
+def test_a_query_without_a_tenant_is_refused():
+    for model in _walled():
+        with pytest.raises(tenancy.NoTenant):
+            model.objects.count()
+
+
+def test_a_key_of_ours_is_not_theirs(business, theirs):
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        assert not ApiKey.objects.filter(pk=theirs.ids["key_id"]).exists()
