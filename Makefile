@@ -3,9 +3,9 @@
 
 PYTHON ?= python3
 PROVISION = $(PYTHON) -I smartinvoicing/provision.py
-BIN = .venv/bin
+BIN = $(CURDIR)/.venv/bin
 ARGS ?=
-LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+LOCK = "$(BIN)/uv" pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
@@ -18,31 +18,31 @@ help: ## what there is
 
 run: ## the whole product on http://127.0.0.1:8000 (PORT=8001 make run for another port)
 	@exec $(PROVISION) local
-	@exec $(BIN)/python manage.py run_all
+	@exec "$(BIN)/python" manage.py run_all
 
 test: dev ## every test, on servers of its own (ARGS="-k name" for some)
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec "$(BIN)/python" -m pytest $(ARGS)
 
 e2e: dev ## the journeys in a real browser
-	@exec $(BIN)/python -m pytest tests/browser tests/journeys $(ARGS)
+	@exec "$(BIN)/python" -m pytest tests/browser tests/journeys $(ARGS)
 
 chaos: dev ## kill -9 at every crash point, and worse
-	@exec $(BIN)/python -m pytest tests/chaos $(ARGS)
+	@exec "$(BIN)/python" -m pytest tests/chaos $(ARGS)
 
 bench: dev ## the figures: name, value, unit, compared with, ratio
-	@exec $(BIN)/python -m bench $(ARGS)
+	@exec "$(BIN)/python" -m bench $(ARGS)
 
 lint: dev ## ruff, and the floors
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports --no-cache
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/lint-imports" --no-cache
 
 fmt: dev ## format, and mend what the linter can
-	@$(BIN)/ruff format .
-	@$(BIN)/ruff check --fix .
+	@"$(BIN)/ruff" format .
+	@"$(BIN)/ruff" check --fix .
 
 types: dev ## mypy, strict
-	@exec $(BIN)/mypy
+	@exec "$(BIN)/mypy"
 
 lock: dev ## resolve the dependencies anew (add -U by LOCKARGS=-U)
 	@$(LOCK) $(LOCKARGS) pyproject.toml -o requirements/runtime.lock
@@ -55,7 +55,7 @@ hooks: ## have git format and lint what is committed
 	@git config core.hooksPath .githooks
 
 deploy-check: dev ## would production start with the variables that are set now?
-	@ENVIRONMENT=production $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@ENVIRONMENT=production "$(BIN)/python" manage.py check --deploy --fail-level WARNING
 
 clean-local: ## throw away the data of `make run`
 	@$(PROVISION) clean-local

@@ -326,11 +326,8 @@ def keys(request: MemberRequest) -> HttpResponse:
         if made is not None:
             form, fresh = ApiKeyForm(initial={"expires_on": a_year_on}), made[1]
     rows, dialogs = pages.keys(at)
-    response = _page(
-        request, "accounts/api_keys.html", form, rows=rows, dialogs=dialogs, fresh=fresh
-    )
-    response["Cache-Control"] = "no-store"
-    return response
+    # Like every page of a signed-in person, kept by no cache (smartinvoicing.middleware).
+    return _page(request, "accounts/api_keys.html", form, rows=rows, dialogs=dialogs, fresh=fresh)
 
 
 @require_POST

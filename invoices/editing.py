@@ -139,7 +139,7 @@ def stored(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Sheet:
         for line in body["lines"]
     ]
     for row in rows:
-        row["discount"] = "" if row["discount"] == "0" else row["discount"]
+        row |= {name: "" for name in ("quantity", "unit_price", "discount") if row[name] == "0"}
     return _sheet(head, list(enumerate(rows or [new_row()])), today=invoice.invoice_date)
 
 
@@ -203,7 +203,7 @@ class Judgement:
     faults: tuple[Fault, ...]
 
     def of(self, row: Row) -> tax.Taxes | None:
-        return None if row.is_blank else self.lines[row.line - 1]
+        return self.lines[row.line - 1] if 0 < row.line <= len(self.lines) else None
 
     def at(self, row: Row) -> list[Fault]:
         return [fault for fault in self.faults if fault.row == row]
@@ -247,7 +247,7 @@ def _placed(sheet: Sheet, problem: Problem, row: Row | None) -> Fault:
         field = "product" if problem.field == "product_id" else problem.field
         is_missing = not row.text.get(field, "-").strip()
         return Fault(problem=problem, row=row, field=field, is_missing=is_missing)
-    if problem.field in {"buyer_id", "unknown_buyer"} or problem.field.startswith("buyer."):
+    if problem.field == "buyer_id" or problem.field.startswith("buyer."):
         return _of_buyer(sheet, problem)
     is_missing = problem.code == "no_lines"
     field = problem.field if problem.field in _HEAD else ""

@@ -196,7 +196,7 @@ def printed_of(
         number=invoice.number,
         fbr_number=invoice.fbr_number,
         fbr_dated=invoice.fbr_dated,
-        software_no=entity.software_no,
+        software_no=invoice.seller_software_no if invoice.seller_name else entity.software_no,
         environment=str(Environment(invoice.environment).label),
         watermark="\n".join(_watermark(invoice)),
         issued_on=invoice.invoice_date,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from datetime import date
@@ -14,13 +13,16 @@ from django.db import models
 from django.db.models import Q, QuerySet
 
 from accounts.models import LegalEntity
+from invoices import intake
 from invoices.enums import State
-from invoices.models import Buyer, Invoice, InvoiceLine, Product
+from invoices.models import Buyer, HsCode, Invoice, InvoiceLine, Product
 from smartinvoicing.errors import NotFound, RuleViolation
 
 PAGE: Final = 50
 LARGEST_PAGE: Final = 200
 _TOP: Final = "\U0010ffff"
+# Whatever a stranger's text may do on its way to two strings, the second of them an id.
+_NO_CURSOR: Final = (ValueError, TypeError, AttributeError, RecursionError)
 
 M = TypeVar("M", bound=models.Model)
 
@@ -52,11 +54,14 @@ def read_cursor(cursor: str) -> list[str]:
     """Raises: RuleViolation for a cursor that we did not write."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except (ValueError, binascii.Error) as error:
+        edge, key = parts
+        UUID(key)
+        edge.encode()
+    except _NO_CURSOR as error:
         raise RuleViolation("This cursor is not one of ours. Start at the first page.") from error
-    if not isinstance(parts, list) or len(parts) != 2:
+    if "\0" in edge:
         raise RuleViolation("This cursor is not one of ours. Start at the first page.")
-    return [str(part) for part in parts]
+    return [edge, key]
 
 
 def invoices(wanted: InvoiceFilter) -> QuerySet[Invoice]:
@@ -70,8 +75,9 @@ def invoices(wanted: InvoiceFilter) -> QuerySet[Invoice]:
         rows = rows.filter(invoice_date__lte=wanted.until)
     if wanted.buyer_id:
         rows = rows.filter(buyer_id=wanted.buyer_id)
-    if wanted.text:
-        rows = rows.filter(_found(wanted.text))
+    text = intake.clean(wanted.text)
+    if text:
+        rows = rows.filter(_found(text))
     return rows
 
 
@@ -110,10 +116,15 @@ def invoice_page(wanted: InvoiceFilter, *, cursor: str = "", size: int = PAGE) -
 
 def invoice(invoice_id: UUID) -> Invoice:
     """Raises: NotFound."""
-    row = Invoice.objects.select_related("legal_entity").filter(pk=invoice_id).first()
+    row = find_invoice(invoice_id)
     if row is None:
         raise NotFound("There is no such invoice.")
     return row
+
+
+def find_invoice(invoice_id: UUID) -> Invoice | None:
+    """The document of this id, if there is one."""
+    return Invoice.objects.select_related("legal_entity").filter(pk=invoice_id).first()
 
 
 def lines_of(row: Invoice) -> list[InvoiceLine]:
@@ -149,6 +160,7 @@ def _named_page(rows: QuerySet[M], text: str, cursor: str, size: int) -> Page[M]
 def buyers(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Buyer]:
     """Customers by name; digits look for the NTN or CNIC."""
     rows = Buyer.objects.all()
+    text = intake.clean(text)
     if text.replace("-", "").isdigit():
         return _named_page(
             rows.filter(_begins("ntn_cnic", text.replace("-", ""))), "", cursor, size
@@ -157,7 +169,7 @@ def buyers(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Buyer]
 
 
 def products(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Product]:
-    return _named_page(Product.objects.all(), text, cursor, size)
+    return _named_page(Product.objects.all(), intake.clean(text), cursor, size)
 
 
 def buyer(buyer_id: UUID) -> Buyer:
@@ -212,13 +224,53 @@ def month_figures(first: date, last: date) -> MonthFigures:
     return MonthFigures(**figures)
 
 
-def daily_sales(first: date, last: date) -> dict[date, Any]:
-    """Value excluding tax per day, reported or waiting."""
+@dataclass(frozen=True, kw_only=True)
+class DayFigures:
+    """Sales and tax of one day."""
+
+    value: Any
+    tax: Any
+
+
+def daily_sales(first: date, last: date) -> dict[date, DayFigures]:
+    """Value without tax, and the tax on it, per day; reported or waiting."""
     rows = (
         Invoice.objects.filter(invoice_date__gte=first, invoice_date__lte=last)
         .exclude(state__in=[State.DRAFT, State.VOID, State.CANCELLED, State.REJECTED])
         .values("invoice_date")
-        .annotate(value=models.Sum("value"))
+        .annotate(sold=models.Sum("value"), taxed=models.Sum("total") - models.Sum("value"))
         .order_by("invoice_date")
     )
-    return {row["invoice_date"]: row["value"] for row in rows}
+    return {row["invoice_date"]: DayFigures(value=row["sold"], tax=row["taxed"]) for row in rows}
+
+
+def drafts_up_to(most: int) -> int:
+    """How many drafts there are; counting stops at `most`."""
+    return Invoice.objects.filter(state=State.DRAFT)[:most].count()
+
+
+def has_issued() -> bool:
+    """Whether the business has ever given a document a number."""
+    return Invoice.objects.exclude(state=State.DRAFT).exists()
+
+
+def buyer_choices(*, chosen: UUID | None = None, most: int = 200) -> list[tuple[str, str]]:
+    """The first customers by name for a list to choose from, and the chosen one."""
+    rows = list(Buyer.objects.order_by("name_key", "id").values_list("pk", "name")[:most])
+    found = [(str(pk), name) for pk, name in rows]
+    if chosen and str(chosen) not in dict(found):
+        also = Buyer.objects.filter(pk=chosen).values_list("pk", "name").first()
+        found += [(str(also[0]), also[1])] if also else []
+    return found
+
+
+def hs_codes(text: str, *, most: int = 20) -> list[HsCode]:
+    """Codes that begin with the digits typed, or whose words hold each word typed."""
+    rows = HsCode.objects.order_by("code")
+    digits = text.replace(".", "").replace(" ", "")
+    if digits.isdigit():
+        code = digits if len(digits) < 5 else f"{digits[:4]}.{digits[4:]}"
+        return list(rows.filter(code__startswith=code)[:most])
+    for word in text.split():
+        rows = rows.filter(Q(description__icontains=word) | Q(heading__icontains=word))
+    return list(rows[:most])

@@ -130,7 +130,7 @@ def pytest_report_header() -> list[str]:
 def pytest_unconfigure() -> None:
     if not is_leader():
         return
-    if _servers and not any(isinstance(server, devserver.Postgres) for server in _servers):
+    if ADMIN in os.environ and not any(isinstance(s, devserver.Postgres) for s in _servers):
         drop_databases()
     for server in _servers:
         server.stop()

@@ -24,6 +24,7 @@ _FAULT_IN_XML: Final = re.compile(rb"<(?:\w+:)?code>\s*(\d{5,6})\s*</(?:\w+:)?co
 _AUTH_FAULTS: Final = frozenset({900900, 900901, 900902, 900903, 900904, 900905, 900908, 900909})
 _THROTTLE_FAULTS: Final = range(900800, 900900)
 _NEVER_FORWARDED: Final = frozenset({303001, 101503})
+_MAYBE_PROCESSED: Final = frozenset({101504, 101505})
 _FAULTY_REQUEST: Final = frozenset({400, 413, 415})
 _WRONG_ADDRESS: Final = frozenset({404, 405})
 _AUTH_CODE: Final = "0401"
@@ -39,6 +40,9 @@ def read(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
     if len(evidence.body) > ANSWER_LIMIT:
         return _uncertain("the answer is too long to be one")
     fault = _fault(evidence.body)
+    number = _number(_parsed(evidence.body))
+    if number and (fault is not None or evidence.status != 200):
+        return _uncertain("a number in an answer that accepts nothing", number=number)
     if fault is not None:
         return _of_fault(fault, evidence)
     if evidence.status != 200:
@@ -76,25 +80,37 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
+def _number(answer: Any) -> str:
+    """The number that an answer gives, whatever else it says."""
+    given = answer.get("invoiceNumber") if isinstance(answer, dict) else None
+    return given.strip()[:NUMBER_LIMIT] if isinstance(given, str) else ""
+
+
 def _fault(body: bytes) -> int | None:
     """The code of a gateway fault, in JSON or in the XML of older nodes."""
     parsed = _parsed(body)
     if isinstance(parsed, dict) and isinstance(parsed.get("fault"), dict):
         code = str(parsed["fault"].get("code", "")).strip()
-        return int(code) if code.isdecimal() else 0
+        return int(code) if code.isdecimal() and len(code) < 10 else 0
+    if parsed is not None or not body.lstrip().startswith(b"<") or b"fault>" not in body:
+        return None  # somebody else's words, in whatever text they stand
     in_xml = _FAULT_IN_XML.search(body[:4000])
     return int(in_xml.group(1)) if in_xml else None
 
 
 def _of_fault(code: int, evidence: Evidence) -> Reading:
     why = f"gateway fault {code}"
-    if code in _AUTH_FAULTS or (code == 0 and evidence.status in {401, 403}):
+    if code in _AUTH_FAULTS:
         return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
     if code in _THROTTLE_FAULTS or code in _NEVER_FORWARDED:
         return Reading(
             outcome=Outcome.RETRYABLE, why=why, retry_after_s=_seconds(evidence.retry_after)
         )
-    return _uncertain(why)
+    if code in _MAYBE_PROCESSED or evidence.status == 200:
+        return _uncertain(why)
+    if evidence.status == 403:
+        return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
+    return _of_status(evidence)  # a code that nobody told us of
 
 
 def _of_status(evidence: Evidence) -> Reading:
@@ -151,12 +167,8 @@ def _accepted(answer: Mapping[str, Any], number: str, *, answered: int, lines: i
     if answered != lines:
         return _uncertain("a number, but not every line is answered for", number=number)
     dated = answer.get("dated")
-    return Reading(
-        outcome=Outcome.ACCEPTED,
-        why="recorded",
-        number=number,
-        dated=dated.strip()[:40] if isinstance(dated, str) else "",
-    )
+    shown = dated.strip()[:40] if isinstance(dated, str) and dated.isprintable() else ""
+    return Reading(outcome=Outcome.ACCEPTED, why="recorded", number=number, dated=shown)
 
 
 def _refusal(codes: tuple[CodeOnLine, ...], *, at: datetime) -> Reading:
@@ -191,7 +203,7 @@ def _error(row: Mapping[str, Any]) -> str:
     text = "" if given is None else str(given).strip()
     if not text.strip("0"):
         return ""
-    return text.zfill(4) if text.isdecimal() else text[:20]
+    return text.zfill(4)[:20] if text.isdecimal() else text[:20]
 
 
 def _codes(verdict: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> tuple[CodeOnLine, ...]:
@@ -218,7 +230,7 @@ def _unexplained(
 
 def _line(row: Mapping[str, Any], position: int) -> int:
     given = str(row.get("itemSNo", "")).strip()
-    return int(given) if given.isdecimal() and 0 < int(given) < 10_000 else position
+    return int(given) if given.isdecimal() and len(given) < 5 and int(given) else position
 
 
 def _text(row: Mapping[str, Any]) -> str:

@@ -114,6 +114,10 @@ BEGIN
         RAISE EXCEPTION 'an attempt is evidence'
             USING ERRCODE = '23514', CONSTRAINT = 'attempt_is_evidence';
     END IF;
+    IF OLD.answered_at IS NOT NULL AND OLD.finished_at IS NOT NULL THEN
+        RAISE EXCEPTION 'a finished attempt does not change'
+            USING ERRCODE = '23514', CONSTRAINT = 'attempt_is_evidence';
+    END IF;
     was := to_jsonb(OLD);
     became := to_jsonb(NEW);
     FOR name IN SELECT jsonb_object_keys(was) LOOP

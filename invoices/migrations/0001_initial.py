@@ -9,353 +9,1085 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='HsCode',
+            name="HsCode",
             fields=[
-                ('code', models.CharField(max_length=9, primary_key=True, serialize=False)),
-                ('description', models.TextField()),
-                ('heading', models.TextField(blank=True)),
+                ("code", models.CharField(max_length=9, primary_key=True, serialize=False)),
+                ("description", models.TextField()),
+                ("heading", models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(
-            name='RateText',
+            name="RateText",
             fields=[
-                ('text', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('percent', models.DecimalField(decimal_places=4, max_digits=8, null=True)),
-                ('per_unit', models.DecimalField(decimal_places=4, max_digits=12, null=True)),
-                ('unit', models.CharField(blank=True, max_length=40)),
+                ("text", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=20)),
+                ("percent", models.DecimalField(decimal_places=4, max_digits=8, null=True)),
+                ("per_unit", models.DecimalField(decimal_places=4, max_digits=12, null=True)),
+                ("unit", models.CharField(blank=True, max_length=40)),
             ],
         ),
         migrations.CreateModel(
-            name='Unit',
+            name="Unit",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Buyer',
+            name="Buyer",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('name_key', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Collate(django.db.models.functions.text.Lower('name'), 'C'), output_field=models.CharField(db_collation='C', max_length=200))),
-                ('registration_type', models.CharField(choices=[('registered', 'Registered'), ('unregistered', 'Unregistered')], max_length=12, verbose_name='registration')),
-                ('ntn_cnic', models.CharField(blank=True, max_length=13, verbose_name='NTN or CNIC')),
-                ('province', models.CharField(choices=[('PUNJAB', 'Punjab'), ('SINDH', 'Sindh'), ('KHYBER PAKHTUNKHWA', 'Khyber Pakhtunkhwa'), ('BALOCHISTAN', 'Balochistan'), ('CAPITAL TERRITORY', 'Islamabad Capital Territory'), ('AZAD JAMMU AND KASHMIR', 'Azad Jammu and Kashmir'), ('GILGIT BALTISTAN', 'Gilgit-Baltistan')], max_length=30, verbose_name='province')),
-                ('address', models.CharField(max_length=300, verbose_name='address')),
-                ('phone', models.CharField(blank=True, max_length=20, verbose_name='phone')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                (
+                    "name_key",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.db.models.functions.comparison.Collate(
+                            django.db.models.functions.text.Lower("name"), "C"
+                        ),
+                        output_field=models.CharField(db_collation="C", max_length=200),
+                    ),
+                ),
+                (
+                    "registration_type",
+                    models.CharField(
+                        choices=[("registered", "Registered"), ("unregistered", "Unregistered")],
+                        max_length=12,
+                        verbose_name="registration",
+                    ),
+                ),
+                (
+                    "ntn_cnic",
+                    models.CharField(blank=True, max_length=13, verbose_name="NTN or CNIC"),
+                ),
+                (
+                    "province",
+                    models.CharField(
+                        choices=[
+                            ("PUNJAB", "Punjab"),
+                            ("SINDH", "Sindh"),
+                            ("KHYBER PAKHTUNKHWA", "Khyber Pakhtunkhwa"),
+                            ("BALOCHISTAN", "Balochistan"),
+                            ("CAPITAL TERRITORY", "Islamabad Capital Territory"),
+                            ("AZAD JAMMU AND KASHMIR", "Azad Jammu and Kashmir"),
+                            ("GILGIT BALTISTAN", "Gilgit-Baltistan"),
+                        ],
+                        max_length=30,
+                        verbose_name="province",
+                    ),
+                ),
+                ("address", models.CharField(max_length=300, verbose_name="address")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], max_length=10, verbose_name='environment')),
-                ('channel', models.CharField(choices=[('di', 'Digital Invoicing'), ('pos', 'Point of sale')], default='di', max_length=4)),
-                ('document_type', models.CharField(choices=[('sale_invoice', 'Sale invoice'), ('debit_note', 'Debit note')], default='sale_invoice', max_length=14, verbose_name='document')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('queued', 'Queued'), ('submitting', 'Submitting'), ('accepted', 'Accepted'), ('rejected', 'Rejected'), ('uncertain', 'Uncertain'), ('cancel_requested', 'Cancellation requested'), ('cancelled', 'Cancelled'), ('void', 'Void')], default='draft', max_length=16, verbose_name='state')),
-                ('state_at', models.DateTimeField()),
-                ('made_at', models.DateTimeField()),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('serial', models.PositiveIntegerField(blank=True, null=True)),
-                ('number', models.CharField(blank=True, max_length=40, verbose_name='number')),
-                ('client_reference', models.CharField(blank=True, max_length=80, verbose_name='your reference')),
-                ('scenario', models.CharField(blank=True, max_length=5, verbose_name='sandbox scenario')),
-                ('invoice_date', models.DateField(verbose_name='invoice date')),
-                ('prices_include_tax', models.BooleanField(default=False, verbose_name='prices include tax')),
-                ('seller_name', models.CharField(blank=True, max_length=200)),
-                ('seller_ntn_cnic', models.CharField(blank=True, max_length=13)),
-                ('seller_strn', models.CharField(blank=True, max_length=13)),
-                ('seller_province', models.CharField(blank=True, choices=[('PUNJAB', 'Punjab'), ('SINDH', 'Sindh'), ('KHYBER PAKHTUNKHWA', 'Khyber Pakhtunkhwa'), ('BALOCHISTAN', 'Balochistan'), ('CAPITAL TERRITORY', 'Islamabad Capital Territory'), ('AZAD JAMMU AND KASHMIR', 'Azad Jammu and Kashmir'), ('GILGIT BALTISTAN', 'Gilgit-Baltistan')], max_length=30)),
-                ('seller_address', models.CharField(blank=True, max_length=300)),
-                ('buyer_name', models.CharField(blank=True, max_length=200)),
-                ('buyer_key', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Collate(django.db.models.functions.text.Lower('buyer_name'), 'C'), output_field=models.CharField(db_collation='C', max_length=200))),
-                ('buyer_registration_type', models.CharField(blank=True, choices=[('registered', 'Registered'), ('unregistered', 'Unregistered')], max_length=12)),
-                ('buyer_ntn_cnic', models.CharField(blank=True, max_length=13)),
-                ('buyer_province', models.CharField(blank=True, choices=[('PUNJAB', 'Punjab'), ('SINDH', 'Sindh'), ('KHYBER PAKHTUNKHWA', 'Khyber Pakhtunkhwa'), ('BALOCHISTAN', 'Balochistan'), ('CAPITAL TERRITORY', 'Islamabad Capital Territory'), ('AZAD JAMMU AND KASHMIR', 'Azad Jammu and Kashmir'), ('GILGIT BALTISTAN', 'Gilgit-Baltistan')], max_length=30)),
-                ('buyer_address', models.CharField(blank=True, max_length=300)),
-                ('value', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='value excluding tax')),
-                ('sales_tax', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='sales tax')),
-                ('further_tax', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='further tax')),
-                ('extra_tax', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='extra tax')),
-                ('fed', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='federal excise duty')),
-                ('discount', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='discount')),
-                ('withheld', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='sales tax withheld')),
-                ('total', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='total')),
-                ('problems', models.JSONField(blank=True, default=list)),
-                ('fbr_number', models.CharField(blank=True, max_length=64, verbose_name='FBR invoice number')),
-                ('fbr_dated', models.CharField(blank=True, max_length=40, verbose_name='dated by FBR')),
-                ('accepted_at', models.DateTimeField(blank=True, null=True)),
-                ('void_reason', models.CharField(blank=True, max_length=300)),
-                ('buyer', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.buyer')),
-                ('legal_entity', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='accounts.legalentity')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("sandbox", "Sandbox"), ("production", "Production")],
+                        max_length=10,
+                        verbose_name="environment",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("di", "Digital Invoicing"), ("pos", "Point of sale")],
+                        default="di",
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "document_type",
+                    models.CharField(
+                        choices=[("sale_invoice", "Sale invoice"), ("debit_note", "Debit note")],
+                        default="sale_invoice",
+                        max_length=14,
+                        verbose_name="document",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("queued", "Queued"),
+                            ("submitting", "Submitting"),
+                            ("accepted", "Accepted"),
+                            ("rejected", "Rejected"),
+                            ("uncertain", "Uncertain"),
+                            ("cancel_requested", "Cancellation requested"),
+                            ("cancelled", "Cancelled"),
+                            ("void", "Void"),
+                        ],
+                        default="draft",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("state_at", models.DateTimeField()),
+                ("made_at", models.DateTimeField()),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("serial", models.PositiveIntegerField(blank=True, null=True)),
+                ("number", models.CharField(blank=True, max_length=40, verbose_name="number")),
+                (
+                    "client_reference",
+                    models.CharField(blank=True, max_length=80, verbose_name="your reference"),
+                ),
+                (
+                    "scenario",
+                    models.CharField(blank=True, max_length=5, verbose_name="sandbox scenario"),
+                ),
+                ("invoice_date", models.DateField(verbose_name="invoice date")),
+                (
+                    "prices_include_tax",
+                    models.BooleanField(default=False, verbose_name="prices include tax"),
+                ),
+                ("seller_name", models.CharField(blank=True, max_length=200)),
+                ("seller_ntn_cnic", models.CharField(blank=True, max_length=13)),
+                ("seller_strn", models.CharField(blank=True, max_length=13)),
+                (
+                    "seller_province",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("PUNJAB", "Punjab"),
+                            ("SINDH", "Sindh"),
+                            ("KHYBER PAKHTUNKHWA", "Khyber Pakhtunkhwa"),
+                            ("BALOCHISTAN", "Balochistan"),
+                            ("CAPITAL TERRITORY", "Islamabad Capital Territory"),
+                            ("AZAD JAMMU AND KASHMIR", "Azad Jammu and Kashmir"),
+                            ("GILGIT BALTISTAN", "Gilgit-Baltistan"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("seller_address", models.CharField(blank=True, max_length=300)),
+                ("seller_software_no", models.CharField(blank=True, max_length=40)),
+                ("buyer_name", models.CharField(blank=True, max_length=200)),
+                (
+                    "buyer_key",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.db.models.functions.comparison.Collate(
+                            django.db.models.functions.text.Lower("buyer_name"), "C"
+                        ),
+                        output_field=models.CharField(db_collation="C", max_length=200),
+                    ),
+                ),
+                (
+                    "buyer_registration_type",
+                    models.CharField(
+                        blank=True,
+                        choices=[("registered", "Registered"), ("unregistered", "Unregistered")],
+                        max_length=12,
+                    ),
+                ),
+                ("buyer_ntn_cnic", models.CharField(blank=True, max_length=13)),
+                (
+                    "buyer_province",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("PUNJAB", "Punjab"),
+                            ("SINDH", "Sindh"),
+                            ("KHYBER PAKHTUNKHWA", "Khyber Pakhtunkhwa"),
+                            ("BALOCHISTAN", "Balochistan"),
+                            ("CAPITAL TERRITORY", "Islamabad Capital Territory"),
+                            ("AZAD JAMMU AND KASHMIR", "Azad Jammu and Kashmir"),
+                            ("GILGIT BALTISTAN", "Gilgit-Baltistan"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("buyer_address", models.CharField(blank=True, max_length=300)),
+                (
+                    "value",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=0,
+                        max_digits=18,
+                        verbose_name="value excluding tax",
+                    ),
+                ),
+                (
+                    "sales_tax",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="sales tax"
+                    ),
+                ),
+                (
+                    "further_tax",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="further tax"
+                    ),
+                ),
+                (
+                    "extra_tax",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="extra tax"
+                    ),
+                ),
+                (
+                    "fed",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=0,
+                        max_digits=18,
+                        verbose_name="federal excise duty",
+                    ),
+                ),
+                (
+                    "discount",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="discount"
+                    ),
+                ),
+                (
+                    "withheld",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=0,
+                        max_digits=18,
+                        verbose_name="sales tax withheld",
+                    ),
+                ),
+                (
+                    "total",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="total"
+                    ),
+                ),
+                ("problems", models.JSONField(blank=True, default=list)),
+                (
+                    "fbr_number",
+                    models.CharField(blank=True, max_length=64, verbose_name="FBR invoice number"),
+                ),
+                (
+                    "fbr_dated",
+                    models.CharField(blank=True, max_length=40, verbose_name="dated by FBR"),
+                ),
+                ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                ("void_reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "buyer",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="invoices.buyer",
+                    ),
+                ),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="accounts.legalentity",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='InvoiceEvent',
+            name="InvoiceEvent",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('was', models.CharField(choices=[('draft', 'Draft'), ('queued', 'Queued'), ('submitting', 'Submitting'), ('accepted', 'Accepted'), ('rejected', 'Rejected'), ('uncertain', 'Uncertain'), ('cancel_requested', 'Cancellation requested'), ('cancelled', 'Cancelled'), ('void', 'Void')], max_length=16)),
-                ('became', models.CharField(choices=[('draft', 'Draft'), ('queued', 'Queued'), ('submitting', 'Submitting'), ('accepted', 'Accepted'), ('rejected', 'Rejected'), ('uncertain', 'Uncertain'), ('cancel_requested', 'Cancellation requested'), ('cancelled', 'Cancelled'), ('void', 'Void')], max_length=16)),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=80)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='invoices.invoice')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "was",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("queued", "Queued"),
+                            ("submitting", "Submitting"),
+                            ("accepted", "Accepted"),
+                            ("rejected", "Rejected"),
+                            ("uncertain", "Uncertain"),
+                            ("cancel_requested", "Cancellation requested"),
+                            ("cancelled", "Cancelled"),
+                            ("void", "Void"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "became",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("queued", "Queued"),
+                            ("submitting", "Submitting"),
+                            ("accepted", "Accepted"),
+                            ("rejected", "Rejected"),
+                            ("uncertain", "Uncertain"),
+                            ("cancel_requested", "Cancellation requested"),
+                            ("cancelled", "Cancelled"),
+                            ("void", "Void"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=80)),
+                ("note", models.CharField(blank=True, max_length=300)),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="invoices.invoice",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "ordering": ["at", "id"],
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='InvoicePdf',
+            name="InvoicePdf",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('shows', models.CharField(choices=[('draft', 'Draft'), ('queued', 'Queued'), ('submitting', 'Submitting'), ('accepted', 'Accepted'), ('rejected', 'Rejected'), ('uncertain', 'Uncertain'), ('cancel_requested', 'Cancellation requested'), ('cancelled', 'Cancelled'), ('void', 'Void')], max_length=16)),
-                ('version', models.PositiveIntegerField()),
-                ('file', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('rendered_at', models.DateTimeField()),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='pdfs', to='invoices.invoice')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "shows",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("queued", "Queued"),
+                            ("submitting", "Submitting"),
+                            ("accepted", "Accepted"),
+                            ("rejected", "Rejected"),
+                            ("uncertain", "Uncertain"),
+                            ("cancel_requested", "Cancellation requested"),
+                            ("cancelled", "Cancelled"),
+                            ("void", "Void"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                ("file", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64)),
+                ("rendered_at", models.DateTimeField()),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pdfs",
+                        to="invoices.invoice",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('name_key', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Collate(django.db.models.functions.text.Lower('name'), 'C'), output_field=models.CharField(db_collation='C', max_length=200))),
-                ('hs_code', models.CharField(max_length=9, verbose_name='HS code')),
-                ('sale_type', models.CharField(choices=[('Goods at standard rate (default)', 'Goods at standard rate'), ('Goods at Reduced Rate', 'Goods at reduced rate'), ('Goods at zero-rate', 'Goods at zero rate'), ('Petroleum Products', 'Petroleum products'), ('Electricity Supply to Retailers', 'Electricity supply to retailers'), ('SIM', 'SIM'), ('Gas to CNG stations', 'Gas to CNG stations'), ('Mobile Phones', 'Mobile phones'), ('Processing/Conversion of Goods', 'Processing or conversion of goods'), ('3rd Schedule Goods', 'Third Schedule goods'), ('Goods (FED in ST Mode)', 'Goods (FED in sales tax mode)'), ('Services (FED in ST Mode)', 'Services (FED in sales tax mode)'), ('Services', 'Services'), ('Exempt goods', 'Exempt goods'), ('DTRE goods', 'DTRE goods'), ('Cotton ginners', 'Cotton ginners'), ('Electric Vehicle', 'Electric vehicle'), ('Cement /Concrete Block', 'Cement or concrete block'), ('Telecommunication services', 'Telecommunication services'), ('Steel melting and re-rolling', 'Steel melting and re-rolling'), ('Ship breaking', 'Ship breaking'), ('Potassium Chlorate', 'Potassium chlorate'), ('CNG Sales', 'CNG sales'), ('Toll Manufacturing', 'Toll manufacturing'), ('Non-Adjustable Supplies', 'Non-adjustable supplies'), ('Goods as per SRO.297(|)/2023', 'Goods as per SRO 297(I)/2023')], default='Goods at standard rate (default)', max_length=60, verbose_name='kind of supply')),
-                ('rate', models.CharField(default='18%', max_length=80, verbose_name='rate')),
-                ('unit', models.CharField(max_length=40, verbose_name='unit')),
-                ('unit_price', models.DecimalField(decimal_places=4, default=0, max_digits=18, verbose_name='price per unit')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                (
+                    "name_key",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.db.models.functions.comparison.Collate(
+                            django.db.models.functions.text.Lower("name"), "C"
+                        ),
+                        output_field=models.CharField(db_collation="C", max_length=200),
+                    ),
+                ),
+                ("hs_code", models.CharField(max_length=9, verbose_name="HS code")),
+                (
+                    "sale_type",
+                    models.CharField(
+                        choices=[
+                            ("Goods at standard rate (default)", "Goods at standard rate"),
+                            ("Goods at Reduced Rate", "Goods at reduced rate"),
+                            ("Goods at zero-rate", "Goods at zero rate"),
+                            ("Petroleum Products", "Petroleum products"),
+                            ("Electricity Supply to Retailers", "Electricity supply to retailers"),
+                            ("SIM", "SIM"),
+                            ("Gas to CNG stations", "Gas to CNG stations"),
+                            ("Mobile Phones", "Mobile phones"),
+                            ("Processing/Conversion of Goods", "Processing or conversion of goods"),
+                            ("3rd Schedule Goods", "Third Schedule goods"),
+                            ("Goods (FED in ST Mode)", "Goods (FED in sales tax mode)"),
+                            ("Services (FED in ST Mode)", "Services (FED in sales tax mode)"),
+                            ("Services", "Services"),
+                            ("Exempt goods", "Exempt goods"),
+                            ("DTRE goods", "DTRE goods"),
+                            ("Cotton ginners", "Cotton ginners"),
+                            ("Electric Vehicle", "Electric vehicle"),
+                            ("Cement /Concrete Block", "Cement or concrete block"),
+                            ("Telecommunication services", "Telecommunication services"),
+                            ("Steel melting and re-rolling", "Steel melting and re-rolling"),
+                            ("Ship breaking", "Ship breaking"),
+                            ("Potassium Chlorate", "Potassium chlorate"),
+                            ("CNG Sales", "CNG sales"),
+                            ("Toll Manufacturing", "Toll manufacturing"),
+                            ("Non-Adjustable Supplies", "Non-adjustable supplies"),
+                            ("Goods as per SRO.297(|)/2023", "Goods as per SRO 297(I)/2023"),
+                        ],
+                        default="Goods at standard rate (default)",
+                        max_length=60,
+                        verbose_name="kind of supply",
+                    ),
+                ),
+                ("rate", models.CharField(default="18%", max_length=80, verbose_name="rate")),
+                ("unit", models.CharField(max_length=40, verbose_name="unit")),
+                (
+                    "unit_price",
+                    models.DecimalField(
+                        decimal_places=4, default=0, max_digits=18, verbose_name="price per unit"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='InvoiceLine',
+            name="InvoiceLine",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('description', models.CharField(max_length=300, verbose_name='description')),
-                ('hs_code', models.CharField(max_length=9, verbose_name='HS code')),
-                ('sale_type', models.CharField(choices=[('Goods at standard rate (default)', 'Goods at standard rate'), ('Goods at Reduced Rate', 'Goods at reduced rate'), ('Goods at zero-rate', 'Goods at zero rate'), ('Petroleum Products', 'Petroleum products'), ('Electricity Supply to Retailers', 'Electricity supply to retailers'), ('SIM', 'SIM'), ('Gas to CNG stations', 'Gas to CNG stations'), ('Mobile Phones', 'Mobile phones'), ('Processing/Conversion of Goods', 'Processing or conversion of goods'), ('3rd Schedule Goods', 'Third Schedule goods'), ('Goods (FED in ST Mode)', 'Goods (FED in sales tax mode)'), ('Services (FED in ST Mode)', 'Services (FED in sales tax mode)'), ('Services', 'Services'), ('Exempt goods', 'Exempt goods'), ('DTRE goods', 'DTRE goods'), ('Cotton ginners', 'Cotton ginners'), ('Electric Vehicle', 'Electric vehicle'), ('Cement /Concrete Block', 'Cement or concrete block'), ('Telecommunication services', 'Telecommunication services'), ('Steel melting and re-rolling', 'Steel melting and re-rolling'), ('Ship breaking', 'Ship breaking'), ('Potassium Chlorate', 'Potassium chlorate'), ('CNG Sales', 'CNG sales'), ('Toll Manufacturing', 'Toll manufacturing'), ('Non-Adjustable Supplies', 'Non-adjustable supplies'), ('Goods as per SRO.297(|)/2023', 'Goods as per SRO 297(I)/2023')], max_length=60, verbose_name='kind of supply')),
-                ('rate', models.CharField(max_length=80, verbose_name='rate')),
-                ('unit', models.CharField(max_length=40, verbose_name='unit')),
-                ('quantity', models.DecimalField(decimal_places=4, max_digits=18, verbose_name='quantity')),
-                ('unit_price', models.DecimalField(decimal_places=4, max_digits=18, verbose_name='price per unit')),
-                ('discount', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='discount')),
-                ('retail_price', models.DecimalField(blank=True, decimal_places=2, default=None, max_digits=18, null=True, verbose_name='printed retail price')),
-                ('sro_schedule', models.CharField(blank=True, max_length=100, verbose_name='SRO or schedule')),
-                ('sro_item', models.CharField(blank=True, max_length=40, verbose_name='serial in the SRO')),
-                ('further_tax_given', models.DecimalField(blank=True, decimal_places=2, default=None, max_digits=18, null=True, verbose_name='further tax')),
-                ('extra_tax_given', models.DecimalField(blank=True, decimal_places=2, default=None, max_digits=18, null=True, verbose_name='extra tax')),
-                ('fed_given', models.DecimalField(blank=True, decimal_places=2, default=None, max_digits=18, null=True, verbose_name='federal excise duty')),
-                ('withheld_given', models.DecimalField(blank=True, decimal_places=2, default=None, max_digits=18, null=True, verbose_name='sales tax withheld')),
-                ('value', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='value excluding tax')),
-                ('sales_tax', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='sales tax')),
-                ('further_tax', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='further tax')),
-                ('extra_tax', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='extra tax')),
-                ('fed', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='federal excise duty')),
-                ('withheld', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='sales tax withheld')),
-                ('total', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='total')),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoices.invoice')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
-                ('product', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoices.product')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("description", models.CharField(max_length=300, verbose_name="description")),
+                ("hs_code", models.CharField(max_length=9, verbose_name="HS code")),
+                (
+                    "sale_type",
+                    models.CharField(
+                        choices=[
+                            ("Goods at standard rate (default)", "Goods at standard rate"),
+                            ("Goods at Reduced Rate", "Goods at reduced rate"),
+                            ("Goods at zero-rate", "Goods at zero rate"),
+                            ("Petroleum Products", "Petroleum products"),
+                            ("Electricity Supply to Retailers", "Electricity supply to retailers"),
+                            ("SIM", "SIM"),
+                            ("Gas to CNG stations", "Gas to CNG stations"),
+                            ("Mobile Phones", "Mobile phones"),
+                            ("Processing/Conversion of Goods", "Processing or conversion of goods"),
+                            ("3rd Schedule Goods", "Third Schedule goods"),
+                            ("Goods (FED in ST Mode)", "Goods (FED in sales tax mode)"),
+                            ("Services (FED in ST Mode)", "Services (FED in sales tax mode)"),
+                            ("Services", "Services"),
+                            ("Exempt goods", "Exempt goods"),
+                            ("DTRE goods", "DTRE goods"),
+                            ("Cotton ginners", "Cotton ginners"),
+                            ("Electric Vehicle", "Electric vehicle"),
+                            ("Cement /Concrete Block", "Cement or concrete block"),
+                            ("Telecommunication services", "Telecommunication services"),
+                            ("Steel melting and re-rolling", "Steel melting and re-rolling"),
+                            ("Ship breaking", "Ship breaking"),
+                            ("Potassium Chlorate", "Potassium chlorate"),
+                            ("CNG Sales", "CNG sales"),
+                            ("Toll Manufacturing", "Toll manufacturing"),
+                            ("Non-Adjustable Supplies", "Non-adjustable supplies"),
+                            ("Goods as per SRO.297(|)/2023", "Goods as per SRO 297(I)/2023"),
+                        ],
+                        max_length=60,
+                        verbose_name="kind of supply",
+                    ),
+                ),
+                ("rate", models.CharField(max_length=80, verbose_name="rate")),
+                ("unit", models.CharField(max_length=40, verbose_name="unit")),
+                (
+                    "quantity",
+                    models.DecimalField(decimal_places=4, max_digits=18, verbose_name="quantity"),
+                ),
+                (
+                    "unit_price",
+                    models.DecimalField(
+                        decimal_places=4, max_digits=18, verbose_name="price per unit"
+                    ),
+                ),
+                (
+                    "discount",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="discount"
+                    ),
+                ),
+                (
+                    "retail_price",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        default=None,
+                        max_digits=18,
+                        null=True,
+                        verbose_name="printed retail price",
+                    ),
+                ),
+                (
+                    "sro_schedule",
+                    models.CharField(blank=True, max_length=100, verbose_name="SRO or schedule"),
+                ),
+                (
+                    "sro_item",
+                    models.CharField(blank=True, max_length=40, verbose_name="serial in the SRO"),
+                ),
+                (
+                    "further_tax_given",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        default=None,
+                        max_digits=18,
+                        null=True,
+                        verbose_name="further tax",
+                    ),
+                ),
+                (
+                    "extra_tax_given",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        default=None,
+                        max_digits=18,
+                        null=True,
+                        verbose_name="extra tax",
+                    ),
+                ),
+                (
+                    "fed_given",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        default=None,
+                        max_digits=18,
+                        null=True,
+                        verbose_name="federal excise duty",
+                    ),
+                ),
+                (
+                    "withheld_given",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        default=None,
+                        max_digits=18,
+                        null=True,
+                        verbose_name="sales tax withheld",
+                    ),
+                ),
+                (
+                    "value",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=0,
+                        max_digits=18,
+                        verbose_name="value excluding tax",
+                    ),
+                ),
+                (
+                    "sales_tax",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="sales tax"
+                    ),
+                ),
+                (
+                    "further_tax",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="further tax"
+                    ),
+                ),
+                (
+                    "extra_tax",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="extra tax"
+                    ),
+                ),
+                (
+                    "fed",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=0,
+                        max_digits=18,
+                        verbose_name="federal excise duty",
+                    ),
+                ),
+                (
+                    "withheld",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=0,
+                        max_digits=18,
+                        verbose_name="sales tax withheld",
+                    ),
+                ),
+                (
+                    "total",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="total"
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="invoices.invoice",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="invoices.product",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "ordering": ["position"],
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Series',
+            name="Series",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], max_length=10)),
-                ('document_type', models.CharField(choices=[('sale_invoice', 'Sale invoice'), ('debit_note', 'Debit note')], max_length=14)),
-                ('prefix', models.CharField(max_length=10)),
-                ('year', models.PositiveSmallIntegerField()),
-                ('last', models.PositiveIntegerField(default=0)),
-                ('legal_entity', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='number_series', to='accounts.legalentity')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("sandbox", "Sandbox"), ("production", "Production")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "document_type",
+                    models.CharField(
+                        choices=[("sale_invoice", "Sale invoice"), ("debit_note", "Debit note")],
+                        max_length=14,
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=10)),
+                ("year", models.PositiveSmallIntegerField()),
+                ("last", models.PositiveIntegerField(default=0)),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="number_series",
+                        to="accounts.legalentity",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='series',
-            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.series'),
+            model_name="invoice",
+            name="series",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="invoices",
+                to="invoices.series",
+            ),
         ),
         migrations.AddIndex(
-            model_name='buyer',
-            index=models.Index(fields=['tenant', 'name_key', 'id'], name='invoices_buyer_by_name'),
+            model_name="buyer",
+            index=models.Index(fields=["tenant", "name_key", "id"], name="invoices_buyer_by_name"),
         ),
         migrations.AddIndex(
-            model_name='buyer',
-            index=models.Index(fields=['tenant', 'ntn_cnic'], name='invoices_buyer_by_number'),
+            model_name="buyer",
+            index=models.Index(fields=["tenant", "ntn_cnic"], name="invoices_buyer_by_number"),
         ),
         migrations.AddConstraint(
-            model_name='buyer',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_buyer_tenant_id'),
+            model_name="buyer",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_buyer_tenant_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoiceevent',
-            index=models.Index(fields=['tenant', 'invoice', 'at'], name='event_of_invoice'),
+            model_name="invoiceevent",
+            index=models.Index(fields=["tenant", "invoice", "at"], name="event_of_invoice"),
         ),
         migrations.AddConstraint(
-            model_name='invoiceevent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_invoiceevent_tenant_id'),
+            model_name="invoiceevent",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_invoiceevent_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceevent',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='invoice', name='event_invoice_same_tenant'),
+            model_name="invoiceevent",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="invoice", name="event_invoice_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoicepdf',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_invoicepdf_tenant_id'),
+            model_name="invoicepdf",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_invoicepdf_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoicepdf',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='invoice', name='pdf_invoice_same_tenant'),
+            model_name="invoicepdf",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="invoice", name="pdf_invoice_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoicepdf',
-            constraint=models.UniqueConstraint(fields=('tenant', 'invoice', 'shows', 'version'), name='pdf_once_a_version'),
+            model_name="invoicepdf",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "invoice", "shows", "version"), name="pdf_once_a_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='product',
-            index=models.Index(fields=['tenant', 'name_key', 'id'], name='invoices_product_by_name'),
+            model_name="product",
+            index=models.Index(
+                fields=["tenant", "name_key", "id"], name="invoices_product_by_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='product',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_product_tenant_id'),
+            model_name="product",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_product_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_invoiceline_tenant_id'),
+            model_name="invoiceline",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_invoiceline_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='invoice', name='line_invoice_same_tenant'),
+            model_name="invoiceline",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="invoice", name="line_invoice_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='product', name='line_product_same_tenant'),
+            model_name="invoiceline",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="product", name="line_product_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(fields=('tenant', 'invoice', 'position'), name='line_position_once'),
+            model_name="invoiceline",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "invoice", "position"), name="line_position_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.CheckConstraint(condition=models.Q(('discount__gte', 0), ('quantity__gte', 0), ('unit_price__gte', 0)), name='line_is_not_negative'),
+            model_name="invoiceline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("discount__gte", 0), ("quantity__gte", 0), ("unit_price__gte", 0)
+                ),
+                name="line_is_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_series_tenant_id'),
+            model_name="series",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_series_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='legal_entity', name='series_entity_same_tenant'),
+            model_name="series",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="legal_entity", name="series_entity_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.UniqueConstraint(fields=('tenant', 'legal_entity', 'environment', 'document_type', 'prefix', 'year'), name='invoices_series_once'),
+            model_name="series",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "legal_entity", "environment", "document_type", "prefix", "year"),
+                name="invoices_series_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', '-invoice_date', '-id'], name='invoice_newest'),
+            model_name="invoice",
+            index=models.Index(fields=["tenant", "-invoice_date", "-id"], name="invoice_newest"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', 'state', '-invoice_date', '-id'], name='invoice_by_state'),
+            model_name="invoice",
+            index=models.Index(
+                fields=["tenant", "state", "-invoice_date", "-id"], name="invoice_by_state"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', 'buyer', '-invoice_date'], name='invoice_by_buyer'),
+            model_name="invoice",
+            index=models.Index(
+                fields=["tenant", "buyer", "-invoice_date"], name="invoice_by_buyer"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', 'buyer_key'], name='invoice_by_buyer_name'),
+            model_name="invoice",
+            index=models.Index(fields=["tenant", "buyer_key"], name="invoice_by_buyer_name"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', 'number'], name='invoice_by_number'),
+            model_name="invoice",
+            index=models.Index(fields=["tenant", "number"], name="invoice_by_number"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='invoices_invoice_tenant_id'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="invoices_invoice_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='legal_entity', name='invoice_entity_same_tenant'),
+            model_name="invoice",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="legal_entity", name="invoice_entity_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='series', name='invoice_series_same_tenant'),
+            model_name="invoice",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="series", name="invoice_series_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='buyer', name='invoice_buyer_same_tenant'),
+            model_name="invoice",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="buyer", name="invoice_buyer_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'queued', 'submitting', 'accepted', 'rejected', 'uncertain', 'cancel_requested', 'cancelled', 'void'])), name='invoice_state_is_known'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "draft",
+                            "queued",
+                            "submitting",
+                            "accepted",
+                            "rejected",
+                            "uncertain",
+                            "cancel_requested",
+                            "cancelled",
+                            "void",
+                        ],
+                    )
+                ),
+                name="invoice_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('number', ''), ('serial', None), ('state', 'draft')), models.Q(models.Q(('state', 'draft'), _negated=True), ('serial__gt', 0), models.Q(('number', ''), _negated=True)), _connector='OR'), name='invoice_number_from_issue_on'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("number", ""), ("serial", None), ("state", "draft")),
+                    models.Q(
+                        models.Q(("state", "draft"), _negated=True),
+                        ("serial__gt", 0),
+                        models.Q(("number", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="invoice_number_from_issue_on",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'cancel_requested', 'cancelled']), models.Q(('fbr_number', ''), _negated=True), ('accepted_at__isnull', False)), models.Q(models.Q(('state__in', ['accepted', 'cancel_requested', 'cancelled']), _negated=True), ('accepted_at', None), ('fbr_number', '')), _connector='OR'), name='invoice_fbr_number_when_accepted'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("state__in", ["accepted", "cancel_requested", "cancelled"]),
+                        models.Q(("fbr_number", ""), _negated=True),
+                        ("accepted_at__isnull", False),
+                    ),
+                    models.Q(
+                        models.Q(
+                            ("state__in", ["accepted", "cancel_requested", "cancelled"]),
+                            _negated=True,
+                        ),
+                        ("accepted_at", None),
+                        ("fbr_number", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="invoice_fbr_number_when_accepted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('fbr_number', ''), _negated=True), fields=('environment', 'fbr_number'), name='invoice_fbr_number_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("fbr_number", ""), _negated=True),
+                fields=("environment", "fbr_number"),
+                name="invoice_fbr_number_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('tenant', 'series', 'serial'), name='invoice_serial_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "series", "serial"), name="invoice_serial_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('client_reference', ''), _negated=True), fields=('tenant', 'environment', 'client_reference'), name='invoice_client_reference_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("client_reference", ""), _negated=True),
+                fields=("tenant", "environment", "client_reference"),
+                name="invoice_client_reference_once",
+            ),
         ),
     ]

@@ -37,7 +37,10 @@ BEGIN
     END IF;
     -- What may still change, by the state the document was in.
     -- (buyer_key is derived, and not yet known in a BEFORE trigger.)
-    free := ARRAY['state', 'state_at', 'buyer_key'];
+    free := ARRAY['buyer_key'];
+    IF OLD.state <> NEW.state THEN
+        free := free || ARRAY['state', 'state_at'];
+    END IF;
     IF OLD.state IN ('queued', 'submitting', 'uncertain') THEN
         free := free || ARRAY['problems', 'fbr_number', 'fbr_dated', 'accepted_at', 'void_reason'];
     ELSIF OLD.state = 'rejected' THEN
@@ -120,6 +123,30 @@ DROP FUNCTION series_guard();
 """
 
 
+# A copy of a numbered document is evidence of what the buyer was given; a draft's is a scrap.
+COPIES = """
+REVOKE UPDATE ON invoices_invoicepdf FROM app;
+CREATE FUNCTION copy_guard() RETURNS trigger LANGUAGE plpgsql AS $f$
+BEGIN
+    IF TG_OP = 'DELETE' AND (OLD.shows = 'draft' OR current_user = 'purge') THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the copies of a numbered document are kept'
+        USING ERRCODE = '23514', CONSTRAINT = 'append_only';
+END $f$;
+CREATE TRIGGER copy_guard BEFORE UPDATE OR DELETE ON invoices_invoicepdf
+    FOR EACH ROW EXECUTE FUNCTION copy_guard();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON invoices_invoicepdf
+    FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+"""
+NO_COPIES = """
+DROP TRIGGER no_truncate ON invoices_invoicepdf;
+DROP TRIGGER copy_guard ON invoices_invoicepdf;
+DROP FUNCTION copy_guard();
+GRANT UPDATE ON invoices_invoicepdf TO app;
+"""
+
+
 class Migration(migrations.Migration):
     """Row security, the state machine in the database, frozen documents, gap-free runs."""
 
@@ -139,7 +166,7 @@ class Migration(migrations.Migration):
             )
         ),
         append_only("invoices_invoiceevent"),
-        append_only("invoices_invoicepdf"),
+        migrations.RunSQL(COPIES, NO_COPIES),
         migrations.RunSQL(STEP, BACK),
         migrations.RunSQL(SERIES, NO_SERIES),
         # FBR's lists are changed by migrations and the sync, not by requests.

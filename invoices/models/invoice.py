@@ -98,6 +98,7 @@ class Invoice(TenantModel):
     seller_strn = models.CharField(max_length=13, blank=True)
     seller_province = models.CharField(max_length=30, choices=Province, blank=True)
     seller_address = models.CharField(max_length=300, blank=True)
+    seller_software_no = models.CharField(max_length=40, blank=True)
 
     buyer = within_tenant("invoices.Buyer", related_name="invoices", null=True, blank=True)
     buyer_name = models.CharField(max_length=200, blank=True)
@@ -217,6 +218,7 @@ class Invoice(TenantModel):
             "invoice_date",
             "prices_include_tax",
             "seller_province",
+            "seller_software_no",
             "buyer_registration_type",
             "buyer_province",
             "problems",

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -29,6 +31,15 @@ def save_buyer(
     """
     allow(actor, Permission.WRITE_CATALOGUE)
     problems = validation.problems_of_party(party)
+    if email and not _is_email(email):
+        problems.append(
+            Problem(
+                code="email",
+                field="email",
+                message=_("This is not an e-mail address."),
+                fix=_("Write it like name@company.pk, or leave it empty."),
+            )
+        )
     if problems:
         raise RuleViolation.of(problems)
     for name, value in asdict(party).items():
@@ -38,6 +49,14 @@ def save_buyer(
     buyer.save()
     audit.record(actor, AuditAction.BUYER_SAVED, buyer, at=at)
     return buyer
+
+
+def _is_email(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 @transaction.atomic

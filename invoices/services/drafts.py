@@ -20,6 +20,7 @@ from invoices import reference, tax, validation
 from invoices.content import Content, Line, Party
 from invoices.enums import EDITABLE, State
 from invoices.models import Buyer, Invoice, InvoiceLine, Product
+from invoices.services import printing
 from smartinvoicing import clock
 from smartinvoicing.errors import Problem, RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
@@ -159,6 +160,7 @@ def change(
             "This invoice was changed or issued meanwhile. Open it again; your text is still here."
         )
     InvoiceLine.objects.filter(invoice=invoice).delete()
+    printing.forget_drafts(invoice)
     for name, value in fields.items():
         setattr(invoice, name, value)
     lines = _lines(invoice, content, assessment)
@@ -195,6 +197,7 @@ def delete(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
     if not draft.exists():
         raise StateConflict("Only a draft can be deleted; this document has a number.")
     audit.record(actor, AuditAction.DRAFT_DELETED, invoice, at=at)
+    printing.forget_drafts(invoice)
     InvoiceLine.objects.filter(invoice=invoice).delete()
     Invoice.objects.filter(pk=invoice.pk).delete()
 

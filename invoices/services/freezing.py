@@ -14,7 +14,7 @@ from invoices.services import drafts
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation, StateConflict
 
-_SELLER: Final = ("name", "ntn_cnic", "strn", "province", "address")
+_SELLER: Final = ("name", "ntn_cnic", "strn", "province", "address", "software_no")
 
 
 def freeze(

@@ -7,6 +7,7 @@ import logging
 import secrets
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.core.files.base import ContentFile
@@ -16,6 +17,7 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
 from invoices import pdf
+from invoices.enums import State
 from invoices.models import Invoice, InvoicePdf
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,14 @@ def render_and_keep(*, invoice_id: UUID, at: datetime) -> InvoicePdf:
         printed = pdf.printed_of(invoice, lines, invoice.legal_entity)
     content = pdf.render(printed)
     return _keep(invoice, content, at=at)
+
+
+def forget_drafts(invoice: Invoice) -> None:
+    """Throw away the copies of a draft; their files go when the transaction is through."""
+    copies = InvoicePdf.objects.filter(invoice=invoice, shows=State.DRAFT)
+    for name in copies.values_list("file", flat=True):
+        transaction.on_commit(partial(default_storage.delete, name))
+    copies.delete()
 
 
 def _keep(invoice: Invoice, content: bytes, *, at: datetime) -> InvoicePdf:

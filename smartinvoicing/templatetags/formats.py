@@ -71,6 +71,7 @@ def quantity(value: Number | None) -> str:
 
 
 def _karachi(value: date | datetime) -> date | datetime:
+    """A day as it is; an instant as the day and hour in Karachi."""
     if not isinstance(value, datetime):
         return value
     if value.tzinfo is None:
@@ -92,7 +93,7 @@ def karachi_time(value: datetime | None) -> str:
 
 @register.filter
 def duration(value: timedelta | None) -> str:
-    """15 minutes, 3 hours or 2 days: the largest unit that fits, rounded up, so no wait is too short."""
+    """15 minutes, 3 hours or 2 days: rounded up, so that no wait is too short."""
     if value is None:
         return NOTHING
     minutes = max(1, -(-value // timedelta(minutes=1)))

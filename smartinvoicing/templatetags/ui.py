@@ -1,15 +1,16 @@
 """The components of the house as template tags.
 
-`{% card title=_("Members") %}...{% endcard %}` renders `templates/ui/card.html` with the arguments and,
-as `body`, what stands between the tags. `{% part actions %}...{% endpart %}` right inside it fills
-another place of the same component. Nothing else of the page leaks in, as with `include ... only`.
+`{% card title=_("Members") %}...{% endcard %}` renders `templates/ui/card.html` with the arguments
+and, as `body`, what stands between the tags. `{% part actions %}...{% endpart %}` right inside it
+fills another place of the same component. Nothing else of the page leaks in, as with
+`include ... only`. What a component takes stands in the first line of its template.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from django import template
 from django.contrib.messages import constants as level
@@ -47,7 +48,9 @@ class ComponentNode(Node):
         self.body = NodeList([node for node in nodelist if not isinstance(node, PartNode)])
 
     def render(self, context: Context) -> SafeString:
-        values: dict[str, Any] = {key: each.resolve(context) for key, each in self.arguments.items()}
+        values: dict[str, Any] = {
+            key: each.resolve(context) for key, each in self.arguments.items()
+        }
         values |= {name: nodelist.render(context) for name, nodelist in self.parts.items()}
         values |= {"body": self.body.render(context), "csrf_token": context.get("csrf_token")}
         component = context.template.engine.get_template(f"ui/{self.name}.html")  # type: ignore[union-attr]  # set while rendering
@@ -138,12 +141,17 @@ def field(
 
 
 @register.inclusion_tag("ui/form_errors.html")
-def form_errors(form: BaseForm) -> dict[str, object]:
+def form_errors(form: BaseForm, *, title: str = "") -> dict[str, object]:
     """What is wrong with a form, above it, each line a link to its field."""
     return {
+        "title": title,
         "general": _problems(form.non_field_errors().as_data()),
         "fields": [
-            {"bound": bound, "problems": _problems(bound.errors.as_data())}
+            {
+                "label": bound.label,
+                "target": bound.id_for_label or bound.auto_id,
+                "problems": _problems(bound.errors.as_data()),
+            }
             for bound in form.visible_fields()
             if bound.errors
         ],
@@ -181,6 +189,7 @@ class Bar(TypedDict):
     label: str
     value: Decimal
     text: str
+    part: NotRequired[Decimal]
 
 
 CHART_HEIGHT: Final = 120
@@ -190,12 +199,12 @@ BAR_WIDTH: Final = 14
 
 @register.inclusion_tag("ui/bar_chart.html")
 def bar_chart(
-    bars: Sequence[Bar], *, title: str, top: str = "", every: int = 1, second: str = ""
+    bars: Sequence[Bar], *, title: str, top: str = "", every: int = 1
 ) -> dict[str, object]:
     """Bars from zero, drawn on the server.
 
-    bars:  label (under the bar), value, text (what the bar says in words), and, where `second`
-           names it, `part`: the piece of the value that is drawn darker, such as the tax in a sale.
+    bars:  label (under the bar), value, text (what the bar says in words) and, where wanted,
+           part: the piece of the value that is drawn darker, such as the tax in a sale.
     top:   the highest value, written out, at the top of the axis.
     every: label each bar, each second, each seventh.
     """
@@ -203,7 +212,6 @@ def bar_chart(
     return {
         "title": title,
         "top": top,
-        "second": second,
         "width": BAR_STEP * max(len(bars), 1),
         "height": CHART_HEIGHT,
         "bar_width": BAR_WIDTH,
@@ -211,9 +219,9 @@ def bar_chart(
     }
 
 
-def _drawn(bar: Mapping[str, Any], place: int, highest: Decimal, every: int) -> dict[str, object]:
+def _drawn(bar: Bar, place: int, highest: Decimal, every: int) -> dict[str, object]:
     height = int(bar["value"] * CHART_HEIGHT / highest)
-    piece = int(bar.get("part", 0) * CHART_HEIGHT / highest)
+    piece = int(bar.get("part", Decimal(0)) * CHART_HEIGHT / highest)
     return {
         **bar,
         "x": place * BAR_STEP + (BAR_STEP - BAR_WIDTH) // 2,
@@ -224,4 +232,3 @@ def _drawn(bar: Mapping[str, Any], place: int, highest: Decimal, every: int) -> 
         "shown": place % every == 0,
         "start": place * BAR_STEP,
     }
-

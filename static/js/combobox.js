@@ -16,10 +16,9 @@
     const id = `combobox-${++count}`;
     const strict = host.matches("select");
     const focused = document.activeElement === host || host.autofocus;
-    const label = host.labels[0];
     const box = make("div", { class: "combo" });
-    const list = make("ul", { class: "options", role: "listbox", id: `${id}-list`, hidden: "", "aria-label": label.textContent.trim() });
-    const input = strict ? make("input", { id }) : host;
+    const list = make("ul", { class: "options", role: "listbox", id: `${id}-list`, hidden: "", "aria-label": host.labels[0].textContent.trim() });
+    const input = strict ? make("input", { id: host.id }) : host;
     let active, timer;
 
     const items = () => [...list.querySelectorAll("[role=option]")];
@@ -71,7 +70,7 @@
       set(input, { placeholder: host.dataset.placeholder ?? "" });
       input.value = chosen();
       host.hidden = true;
-      label.htmlFor = id;
+      host.id = `${id}-value`;
     }
     if (focused) input.focus();
 

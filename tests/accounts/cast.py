@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts.access import Actor
@@ -50,6 +52,33 @@ class Shop:
     tenant: Tenant
     owner: User
     actor: Actor
+
+
+class Beside:
+    """Does `deed` in a thread beside the open transaction, and waits a moment for it.
+
+    What a lock keeps is still waiting then, and ends after the commit.
+    """
+
+    def __init__(self, deed: Callable[[], None]) -> None:
+        self._deed = deed
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._thread.join(0.7)
+
+    def _run(self) -> None:
+        try:
+            self._deed()
+        except Exception as error:
+            self._error = error
+        finally:
+            connection.close()
+
+    def error(self) -> Exception | None:
+        """How the deed ended."""
+        self._thread.join(10)
+        return self._error
 
 
 def person(email: str, *, name: str = "", verified: bool = True, **fields: Any) -> User:

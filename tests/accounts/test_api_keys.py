@@ -90,6 +90,19 @@ def test_make_and_revoke_are_refused_to_others(open_shop, role):
     assert ApiKey.objects.get().revoked_at is None
 
 
+def test_a_key_may_no_more_than_who_makes_it(open_shop):
+    only_keys = Actor(
+        name="user:x",
+        permissions=frozenset({Permission.MANAGE_KEYS}),
+        user_id=open_shop.owner.pk,
+    )
+
+    with pytest.raises(RuleViolation):
+        make(open_shop, actor=only_keys, scopes=["view"])
+
+    assert not ApiKey.objects.exists()
+
+
 def test_a_key_cannot_make_a_key(open_shop):
     key, _text = make(open_shop, scopes=[scope.value for scope in SCOPES])
 

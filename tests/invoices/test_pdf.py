@@ -58,6 +58,7 @@ def make_invoice(*lines: InvoiceLine, **fields: Any) -> Invoice:
         "seller_name": "Indus Steel Traders",
         "seller_ntn_cnic": "7000007",
         "seller_strn": "3277876123452",
+        "seller_software_no": "SW-417",
         "seller_province": "SINDH",
         "seller_address": "Korangi, Karachi",
         "buyer_name": "Ravi Construction Company",

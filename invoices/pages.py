@@ -1,0 +1,335 @@
+"""What the pages of documents show, as plain values for their templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.access import Actor
+from accounts.enums import Permission, Province
+from invoices import qr, tax
+from invoices.content import Party
+from invoices.enums import REPORTED, BuyerKind, SaleType, State
+from invoices.models import Invoice, InvoiceLine
+from invoices.states import Look, look_of
+from smartinvoicing.templatetags.formats import ntn, rupees
+
+Row = dict[str, Any]
+
+LABELS: Final[Mapping[str, Any]] = {
+    "buyer": gettext_lazy("Customer"),
+    "buyer_id": gettext_lazy("Customer"),
+    "buyer.name": gettext_lazy("Customer's name"),
+    "buyer.registration_type": gettext_lazy("Customer's registration"),
+    "buyer.ntn_cnic": gettext_lazy("Customer's NTN or CNIC"),
+    "buyer.province": gettext_lazy("Customer's province"),
+    "buyer.address": gettext_lazy("Customer's address"),
+    "seller.ntn_cnic": gettext_lazy("Your NTN or CNIC"),
+    "seller.province": gettext_lazy("Your province"),
+    "invoice_date": gettext_lazy("Date"),
+    "document_type": gettext_lazy("Document"),
+    "client_reference": gettext_lazy("Your reference"),
+    "scenario": gettext_lazy("Sandbox scenario"),
+    "lines": gettext_lazy("Lines"),
+    "product_id": gettext_lazy("Product"),
+    "description": gettext_lazy("Description"),
+    "hs_code": gettext_lazy("HS code"),
+    "unit": gettext_lazy("Unit"),
+    "quantity": gettext_lazy("Quantity"),
+    "unit_price": gettext_lazy("Price"),
+    "discount": gettext_lazy("Discount"),
+    "sale_type": gettext_lazy("Kind of supply"),
+    "rate": gettext_lazy("Rate"),
+    "retail_price": gettext_lazy("Printed retail price"),
+    "sro_schedule": gettext_lazy("SRO or schedule"),
+    "sro_item": gettext_lazy("Serial in the SRO"),
+    "value": gettext_lazy("Value"),
+    "sales_tax": gettext_lazy("Sales tax"),
+    "further_tax": gettext_lazy("Further tax"),
+    "extra_tax": gettext_lazy("Extra tax"),
+    "fed": gettext_lazy("FED"),
+    "withheld": gettext_lazy("Sales tax withheld"),
+    "total": gettext_lazy("Total"),
+}
+
+
+def label_of(field: str) -> str:
+    """A field of the API as people call it; "" for one that has no name on a page."""
+    return str(LABELS.get(field, ""))
+
+
+def number_of(invoice: Invoice) -> str:
+    return invoice.number or _("Draft")
+
+
+def place_of(problem: Mapping[str, Any]) -> str:
+    """Line 2, HS code."""
+    label = label_of(str(problem["field"]))
+    if not problem.get("line"):
+        return label
+    line = _("Line %(number)s") % {"number": problem["line"]}
+    return f"{line}, {label}" if label else line
+
+
+def problems_of(problems: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Stored problems, each with its place in words."""
+    return [
+        {"label": place_of(each), "message": each["message"], "fix": each["fix"]}
+        for each in problems
+    ]
+
+
+# --- one document -----------------------------------------------------------------------------
+
+
+def state_of(invoice: Invoice, look: Look | None = None) -> Row:
+    """Where a document stands, in a word, a sentence and, where it was refused, its problems."""
+    look = look or look_of(invoice.state)
+    listed = invoice.problems if invoice.state == State.REJECTED else []
+    return {
+        "tone": look.tone,
+        "icon": look.icon,
+        "label": look.label,
+        "sentence": _sentence(invoice, look),
+        "turning": look.turning,
+        "problems": problems_of(listed),
+    }
+
+
+def _sentence(invoice: Invoice, look: Look) -> str:
+    if invoice.state == State.VOID and invoice.void_reason:
+        return f"{look.sentence} {_('Reason')}: {invoice.void_reason}"
+    if invoice.state == State.DRAFT and invoice.problems:
+        left = len(invoice.problems)
+        return ngettext(
+            "It has no number yet. Before it can be issued, one thing is left to fill in or"
+            " correct.",
+            "It has no number yet. Before it can be issued, %(n)d things are left to fill in or"
+            " correct.",
+            left,
+        ) % {"n": left}
+    return str(look.sentence)
+
+
+def totals_of(amounts: tax.Taxes | Invoice) -> list[Row]:
+    """The sums of a document; those that are nought and rare are left out."""
+    always = (("value", _("Value without tax")), ("sales_tax", _("Sales tax")))
+    rare = (
+        ("further_tax", _("Further tax")),
+        ("extra_tax", _("Extra tax")),
+        ("fed", _("FED")),
+    )
+    found = [{"name": name, "value": getattr(amounts, field)} for field, name in always]
+    found += [
+        {"name": name, "value": getattr(amounts, field)}
+        for field, name in rare
+        if getattr(amounts, field)
+    ]
+    return [*found, {"name": _("Total"), "value": amounts.total, "grand": True}]
+
+
+def beside_totals(invoice: Invoice) -> list[Row]:
+    """What is contained in the sums or does not change them."""
+    rare = (("discount", _("Discount given")), ("withheld", _("Sales tax withheld by customer")))
+    return [
+        {"name": name, "value": getattr(invoice, field)}
+        for field, name in rare
+        if getattr(invoice, field)
+    ]
+
+
+def lines_of(lines: Iterable[InvoiceLine]) -> list[Row]:
+    """The lines as the page lists them; the tax of a line is all that is charged on its value."""
+    return [
+        {
+            "number": line.position,
+            "description": line.description,
+            "hs_code": line.hs_code,
+            "sale_type": sale_type_of(line.sale_type),
+            "quantity": line.quantity,
+            "unit": line.unit,
+            "unit_price": line.unit_price,
+            "discount": line.discount,
+            "rate": line.rate,
+            "value": line.value,
+            "tax": tax_of(line),
+            "total": line.total,
+        }
+        for line in lines
+    ]
+
+
+def tax_of(amounts: tax.Taxes | InvoiceLine) -> Any:
+    """All that is charged on the value of a line."""
+    return amounts.sales_tax + amounts.further_tax + amounts.extra_tax + amounts.fed
+
+
+def sale_type_of(text: str) -> str:
+    return str(SaleType(text).label) if text in SaleType.values else text
+
+
+def party_of(name: str, facts: Sequence[tuple[Any, str, bool]]) -> Row:
+    shown = [{"name": label, "value": value, "code": code} for label, value, code in facts if value]
+    return {"name": name or "\N{EN DASH}", "facts": shown}
+
+
+def seller_of(invoice: Invoice) -> Row:
+    """The seller as frozen at issue; before that, as the business stands today."""
+    frozen = bool(invoice.seller_name)
+    source: Any = invoice if frozen else invoice.legal_entity
+    of = lambda field: getattr(source, f"seller_{field}" if frozen else field)  # noqa: E731
+    return party_of(
+        of("name"),
+        [
+            (_("NTN or CNIC"), ntn(of("ntn_cnic")), True),
+            (_("STRN"), of("strn"), True),
+            (_("Address"), f"{of('address')}, {province_of(of('province'))}", False),
+        ],
+    )
+
+
+def buyer_of(invoice: Invoice) -> Row:
+    kind = invoice.buyer_registration_type
+    place = ", ".join(filter(None, [invoice.buyer_address, province_of(invoice.buyer_province)]))
+    number = ntn(invoice.buyer_ntn_cnic) if invoice.buyer_ntn_cnic else ""
+    return party_of(
+        invoice.buyer_name,
+        [
+            (_("NTN or CNIC"), number, True),
+            (_("Sales tax"), kind_of(kind), False),
+            (_("Address"), place, False),
+        ],
+    )
+
+
+def kind_of(kind: str) -> str:
+    return str(BuyerKind(kind).label) if kind in BuyerKind.values else kind
+
+
+def province_of(province: str) -> str:
+    return str(Province(province).label) if province in Province.values else province
+
+
+def mark_of(invoice: Invoice) -> Row | None:
+    """FBR's number with its QR mark, once there is one."""
+    if invoice.state not in REPORTED:
+        return None
+    return {
+        "number": invoice.fbr_number,
+        "dated": invoice.fbr_dated,
+        "received": invoice.accepted_at,
+        "qr": _qr(invoice.fbr_number),
+    }
+
+
+def _qr(number: str) -> SafeString | str:
+    try:
+        return qr.svg(number)
+    except ValueError:
+        return ""  # a form of number that the mark cannot hold; the number itself stands
+
+
+def buyer_note(party: Party) -> Row:
+    """What we know of the chosen customer."""
+    return {
+        "number": party.ntn_cnic,
+        "text": ", ".join(filter(None, [party.address, province_of(party.province)])),
+        "label": kind_of(party.registration_type),
+        "tone": "neutral",
+    }
+
+
+# --- what can be done -------------------------------------------------------------------------
+
+
+def actions_of(invoice: Invoice, actor: Actor) -> list[Row]:
+    """The buttons of a document, the next step last and primary."""
+    may_write = actor.may(Permission.WRITE_DRAFTS)
+    found: list[Row] = []
+    if may_write and invoice.state == State.DRAFT:
+        found.append({"label": _("Delete"), "dialog": "delete", "kind": "danger", "icon": "trash"})
+    if may_write and invoice.state != State.UNCERTAIN:
+        url = reverse("invoices:duplicate", args=[invoice.pk])
+        found.append({"label": _("Copy"), "url": url, "post": True, "icon": "copy"})
+    found.append(
+        {
+            "label": _("PDF"),
+            "url": reverse("invoices:pdf", args=[invoice.pk]),
+            "icon": "download",
+            "kind": "primary" if invoice.state in REPORTED else "",
+        }
+    )
+    if may_write:
+        found += _next_steps(invoice, actor)
+    return found
+
+
+def _next_steps(invoice: Invoice, actor: Actor) -> list[Row]:
+    edit = {"url": reverse("invoices:edit", args=[invoice.pk]), "icon": "pencil"}
+    issue = {
+        "label": _("Issue"),
+        "url": f"{reverse('fbr:issue', args=[invoice.pk])}?seen={invoice.version}",
+        "post": True,
+        "kind": "primary",
+        "icon": "send",
+    }
+    match invoice.state:
+        case State.UNCERTAIN:
+            step = {"label": _("See what was sent"), "url": "#fbr-panel", "icon": "send"}
+            return [step | {"kind": "primary"}]
+        case State.REJECTED:
+            return [edit | {"label": _("Correct it"), "kind": "primary"}]
+        case State.DRAFT if invoice.problems or not actor.may(Permission.ISSUE_INVOICE):
+            return [edit | {"label": _("Complete it"), "kind": "primary"}]
+        case State.DRAFT:
+            return [edit | {"label": _("Edit"), "kind": ""}, issue]
+    return []
+
+
+def dialogs_of(invoice: Invoice, actor: Actor) -> list[Row]:
+    """The questions behind the dangerous buttons."""
+    if invoice.state != State.DRAFT or not actor.may(Permission.WRITE_DRAFTS):
+        return []
+    about = {"buyer": invoice.buyer_name or _("nobody yet"), "total": rupees(invoice.total)}
+    return [
+        {
+            "id": "delete",
+            "title": _("Delete this draft?"),
+            "url": reverse("invoices:delete", args=[invoice.pk]),
+            "confirm": _("Delete the draft"),
+            "cancel": _("Keep it"),
+            "kind": "danger",
+            "tone": "danger",
+            "icon": "trash",
+            "sentences": [
+                _("The draft to %(buyer)s over %(total)s is gone for good.") % about,
+                _("It has no number yet, so no number goes missing, and FBR never heard of it."),
+            ],
+        }
+    ]
+
+
+# --- rows of a list ---------------------------------------------------------------------------
+
+
+def rows_of(invoices: Iterable[Invoice]) -> list[Row]:
+    return [
+        {
+            "id": invoice.pk,
+            "url": reverse("invoices:detail", args=[invoice.pk]),
+            "number": number_of(invoice),
+            "date": invoice.invoice_date,
+            "buyer": invoice.buyer_name or "\N{EN DASH}",
+            "reference": invoice.client_reference,
+            "value": invoice.value,
+            "tax": invoice.sales_tax + invoice.further_tax,
+            "total": invoice.total,
+            "state": look_of(invoice.state),
+        }
+        for invoice in invoices
+    ]
