@@ -5,6 +5,7 @@ PYTHON ?= python3
 PROVISION = $(PYTHON) -I smartinvoicing/provision.py
 BIN = $(CURDIR)/.venv/bin
 ARGS ?=
+XDIST ?= -n auto --maxprocesses 4 --dist loadfile
 LOCK = "$(BIN)/uv" pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
@@ -20,8 +21,8 @@ run: ## the whole product on http://127.0.0.1:8000 (PORT=8001 make run for anoth
 	@exec $(PROVISION) local
 	@exec "$(BIN)/python" manage.py run_all
 
-test: dev ## every test, on servers of its own (ARGS="-k name" for some)
-	@exec "$(BIN)/python" -m pytest $(ARGS)
+test: dev ## every test, on servers of its own (ARGS="-k name" for some, XDIST= for one process)
+	@exec "$(BIN)/python" -m pytest $(XDIST) $(ARGS)
 
 e2e: dev ## the journeys in a real browser
 	@exec "$(BIN)/python" -m pytest tests/browser tests/journeys $(ARGS)

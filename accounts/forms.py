@@ -64,9 +64,6 @@ class _TaxpayerForm(forms.Form):
 class WelcomeForm(_TaxpayerForm):
     """The business of somebody who has none here yet."""
 
-    accept_terms = forms.BooleanField(label=_("I accept the terms of use."))
-    accept_privacy = forms.BooleanField(label=_("I have read the privacy policy."))
-
     def particulars(self) -> dict[str, Any]:
         """What `open_business` takes; the rest can wait for the page of the business."""
         given = {name: self.cleaned_data[name] for name in _TaxpayerForm.base_fields}

@@ -17,7 +17,6 @@ from smartinvoicing.errors import RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
 from smartinvoicing.pg import rows
 
-
 _KNOWN: Final = """
     SELECT body_hash, status, answer FROM accounts_idempotencykey
     WHERE tenant_id = %s AND key = %s

@@ -1,4 +1,4 @@
-"""Routes of the invoices floor."""
+"""Routes of the invoices floor: pages, and the API of masters."""
 
 from __future__ import annotations
 
@@ -6,10 +6,39 @@ from django.db.transaction import non_atomic_requests
 from django.urls import include, path
 
 from invoices import api
+from invoices.views import catalogue, dashboard, editor, invoices, lookups
+
+page_patterns = (
+    [
+        path("", dashboard.dashboard, name="dashboard"),
+        path("invoices/", invoices.invoices, name="list"),
+        path("invoices/export.csv", invoices.export, name="export"),
+        path("invoices/new/", editor.new, name="new"),
+        path("invoices/autosave/", editor.autosave, name="autosave"),
+        path("invoices/preview/", editor.preview, name="preview"),
+        path("invoices/line/", editor.line, name="line"),
+        path("invoices/buyer-note/", lookups.buyer_note, name="buyer_note"),
+        path("invoices/find/buyers/", lookups.buyer_search, name="buyer_search"),
+        path("invoices/find/products/", lookups.product_search, name="product_search"),
+        path("invoices/find/hs-codes/", lookups.hs_search, name="hs_search"),
+        path("invoices/<uuid:invoice_id>/", invoices.detail, name="detail"),
+        path("invoices/<uuid:invoice_id>/edit/", editor.edit, name="edit"),
+        path("invoices/<uuid:invoice_id>/delete/", invoices.delete, name="delete"),
+        path("invoices/<uuid:invoice_id>/copy/", invoices.duplicate, name="duplicate"),
+        path("invoices/<uuid:invoice_id>/pdf/", invoices.pdf, name="pdf"),
+        path("buyers/", catalogue.buyers, name="buyers"),
+        path("buyers/new/", catalogue.buyer_new, name="buyer_new"),
+        path("buyers/<uuid:buyer_id>/", catalogue.buyer, name="buyer"),
+        path("products/", catalogue.products, name="products"),
+        path("products/new/", catalogue.product_new, name="product_new"),
+        path("products/<uuid:product_id>/", catalogue.product, name="product"),
+    ],
+    "invoices",
+)
 
 api_patterns = [
     path("buyers", non_atomic_requests(api.Buyers.as_view()), name="api-buyers"),
     path("products", non_atomic_requests(api.Products.as_view()), name="api-products"),
 ]
 
-urlpatterns = [path("api/v1/", include(api_patterns))]
+urlpatterns = [path("", include(page_patterns)), path("api/v1/", include(api_patterns))]

@@ -2,18 +2,21 @@
 
 Loaded by `-p tests.services` (pyproject.toml), it brings the rest of the rig along. One throw-away
 PostgreSQL and one Valkey a run; with xdist each process has a database and a Valkey number of its
-own. DATABASE_URL (a superuser's) and REDIS_URL, where they are set, are used instead.
+own. A DATABASE_URL that is a superuser's, and a REDIS_URL without keys, are used instead.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import shutil
 from pathlib import Path
 from typing import Final
 
+import psycopg2
 import pytest
+import redis
 
 from smartinvoicing import devserver
 from smartinvoicing.pg import databases, roles
@@ -44,6 +47,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if is_leader():
         start()
     export()
+    refuse_a_redis_in_use()
     for name in REST:  # not earlier: the last fixture of a name wins, and ours must
         early_config.pluginmanager.import_plugin(name)
 
@@ -53,7 +57,7 @@ def start() -> None:
     folder = devserver.throw_away_folder()
     os.environ[FOLDER] = str(folder)
     given = os.environ.get("DATABASE_URL", "")
-    if given:
+    if given and is_superuser(given):
         os.environ[ADMIN] = given
     else:
         postgres = devserver.Postgres(folder / "postgres", throw_away=True)
@@ -63,6 +67,12 @@ def start() -> None:
         valkey = devserver.Valkey(folder / "valkey", throw_away=True)
         _serve(valkey)
         os.environ["REDIS_URL"] = valkey.url
+
+
+def is_superuser(url: str) -> bool:
+    """Only such a one can make roles and databases, and empty tables against their triggers."""
+    with contextlib.closing(psycopg2.connect(url)) as connection:
+        return roles.role_facts(connection).is_superuser
 
 
 def _serve(server: devserver.Server) -> None:
@@ -95,6 +105,13 @@ def export() -> None:
 def database_name() -> str:
     run = Path(os.environ[FOLDER]).name.split("-")[2]
     return f"test_{run}_{worker_name()}"
+
+
+def refuse_a_redis_in_use() -> None:
+    """Tests throw its keys away: they must be ours."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        if client.dbsize():
+            raise pytest.UsageError("REDIS_URL holds keys; tests would delete them.")
 
 
 def drop_databases() -> None:

@@ -62,9 +62,10 @@ def read_dry_run(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
     verdict = answer.get("validationResponse") if isinstance(answer, dict) else None
     if evidence.status == 200 and isinstance(verdict, dict):
         statuses = verdict.get("invoiceStatuses")
-        rows = statuses if isinstance(statuses, list) else []
-        marks = [_status(row) for row in (verdict, *rows) if isinstance(row, dict)]
-        if len(rows) == lines and set(marks) == {"00"} and not _codes(verdict, rows):
+        known = isinstance(statuses, list) and all(isinstance(row, dict) for row in statuses)
+        rows = statuses if known else []
+        marks = {_status(row) for row in (verdict, *rows)}
+        if len(rows) == lines and marks == {"00"} and not _codes(verdict, rows):
             return Reading(outcome=Outcome.ACCEPTED, why="valid")
     return Reading(outcome=Outcome.RETRYABLE, why=f"dry run: {reading.why}")
 
@@ -90,7 +91,7 @@ def _fault(body: bytes) -> int | None:
     """The code of a gateway fault, in JSON or in the XML of older nodes."""
     parsed = _parsed(body)
     if isinstance(parsed, dict) and isinstance(parsed.get("fault"), dict):
-        code = str(parsed["fault"].get("code", "")).strip()
+        code = _word(parsed["fault"].get("code"))
         return int(code) if code.isdecimal() and len(code) < 10 else 0
     if parsed is not None or not body.lstrip().startswith(b"<") or b"fault>" not in body:
         return None  # somebody else's words, in whatever text they stand
@@ -193,14 +194,19 @@ def _status(row: Mapping[str, Any]) -> str:
     given = row.get("statusCode")
     if isinstance(given, bool) or given is None:
         return ""
-    text = str(int(given)) if isinstance(given, float) and given.is_integer() else str(given)
-    return text.strip().zfill(2)
+    whole = isinstance(given, float) and given.is_integer()
+    return _word(int(given) if whole else given).zfill(2)
+
+
+def _word(given: Any) -> str:
+    """A text or a number as text; anything else is a word that nobody knows."""
+    return str(given).strip() if isinstance(given, str | int | float) else "?"
 
 
 def _error(row: Mapping[str, Any]) -> str:
     """`errorCode` normalised: none of "", "0", "00", "0000"; digits padded to four."""
     given = row.get("errorCode")
-    text = "" if given is None else str(given).strip()
+    text = "" if given is None else _word(given)
     if not text.strip("0"):
         return ""
     return text.zfill(4)[:20] if text.isdecimal() else text[:20]
@@ -229,7 +235,7 @@ def _unexplained(
 
 
 def _line(row: Mapping[str, Any], position: int) -> int:
-    given = str(row.get("itemSNo", "")).strip()
+    given = _word(row.get("itemSNo"))
     return int(given) if given.isdecimal() and len(given) < 5 and int(given) else position
 
 

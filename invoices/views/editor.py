@@ -6,7 +6,6 @@ To issue is a deed of the floor above: the page is saved here and handed on to i
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages

@@ -54,7 +54,10 @@
       event.preventDefault();
       dialog.close();
     }
-    if (theme) keepTheme(theme.value);
+    if (theme) {
+      event.preventDefault();
+      keepTheme(theme.value);
+    }
     if (hit("[data-dismiss]")) hit(".flash").remove();
     if (hit("[data-reveal]")) reveal(hit("[data-reveal]"));
     if (hit("[data-copy]")) copy(hit("[data-copy]"));
@@ -96,7 +99,7 @@
 
   /* Controls that need JavaScript are hidden until it is here. */
   function prepare(within) {
-    for (const each of all("[data-dismiss], [data-reveal], [data-copy], [data-themes], [data-choose-all]", within)) each.hidden = false;
+    for (const each of all("[data-dismiss], [data-reveal], [data-copy], [data-choose-all]", within)) each.hidden = false;
     for (const each of all("a[data-dialog], a[data-close]", within)) each.setAttribute("role", "button");
   }
   prepare(document);

@@ -27,7 +27,7 @@ SIGN_UP = {
     "password1": PASSWORD,
     "password2": PASSWORD,
 }
-BUSINESS = PARTICULARS | {"accept_terms": "on", "accept_privacy": "on"}
+BUSINESS = PARTICULARS
 
 
 @pytest.fixture
@@ -156,15 +156,6 @@ def test_welcome_refuses_and_keeps_what_was_typed():
     assert response.status_code == 422
     assert response.context["form"].errors.as_data()["ntn_cnic"][0].fix
     assert "7 Mall Road" in response.content.decode()
-    assert selectors.memberships_of(user.pk) == []
-
-
-def test_welcome_needs_the_terms():
-    user = person("ayesha@mills.example")
-
-    response = browser_of(user).post(reverse("accounts:welcome"), PARTICULARS)
-
-    assert set(response.context["form"].errors) == {"accept_terms", "accept_privacy"}
     assert selectors.memberships_of(user.pk) == []
 
 

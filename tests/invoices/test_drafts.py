@@ -409,9 +409,6 @@ def test_delete_throws_a_draft_away_and_says_so(entity, clerk):
     assert (last.action, last.object_id) == (AuditAction.DRAFT_DELETED, invoice.pk)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="InvoicePdf is append-only and protects its draft: a design is needed"
-)
 def test_delete_takes_a_printed_draft_too(entity, clerk):
     invoice, _ = create(factories.make_content(), entity)
     copy = InvoicePdf(

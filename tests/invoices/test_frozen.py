@@ -178,7 +178,7 @@ ON_THE_REST = [
     ("DELETE FROM invoices_invoiceevent", NO_RIGHT),
     ("TRUNCATE invoices_invoiceevent", NO_RIGHT),
     ("UPDATE invoices_invoicepdf SET sha256 = repeat('1', 64)", NO_RIGHT),
-    ("DELETE FROM invoices_invoicepdf", NO_RIGHT),
+    ("DELETE FROM invoices_invoicepdf", "append_only"),
     ("TRUNCATE invoices_invoicepdf", NO_RIGHT),
     ("UPDATE fbr_outbox SET body = '{}'", OUTBOX),
     ("UPDATE fbr_outbox SET body_sha256 = repeat('1', 64)", OUTBOX),
