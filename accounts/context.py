@@ -42,12 +42,19 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 
 def _nav(request: HttpRequest, actor: Actor) -> list[dict[str, Any]]:
-    here = request.resolver_match.view_name if request.resolver_match else ""
     return [
-        {"url": reverse(name), "label": label, "icon": icon, "current": name == here}
-        for name, label, icon, permission in _NAV
-        if actor.may(permission)
+        {"url": url, "label": label, "icon": icon, "current": _is_here(url, request.path)}
+        for url, label, icon in (
+            (reverse(name), label, icon)
+            for name, label, icon, permission in _NAV
+            if actor.may(permission)
+        )
     ]
+
+
+def _is_here(url: str, path: str) -> bool:
+    """The page itself, or one below it."""
+    return path == url or (url != "/" and path.startswith(url))
 
 
 def _banner() -> dict[str, str] | None:

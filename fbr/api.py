@@ -26,7 +26,7 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.services import drafts, printing
 from smartinvoicing import clock
 from smartinvoicing.api import body_of
-from smartinvoicing.celery import app
+from smartinvoicing.celery import tell
 from smartinvoicing.errors import Problem, RuleViolation
 
 _LOOK_AGAIN_S: Final = 1
@@ -238,10 +238,7 @@ class InvoicePdfView(APIView):
             invoice = invoice_selectors.invoice(invoice_id)
             kept = printing.kept(invoice)
         if kept is None:
-            app.send_task(
-                "invoices.print",
-                kwargs={"tenant_id": str(invoice.tenant_id), "invoice_id": str(invoice.pk)},
-            )
+            tell("invoices.print", tenant_id=str(invoice.tenant_id), invoice_id=str(invoice.pk))
             answer = Response({"state": "rendering"}, status=202)
             answer["Retry-After"] = str(_LOOK_AGAIN_S)
             return answer

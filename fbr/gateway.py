@@ -10,6 +10,7 @@ import http.client
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Final
 
 from django.conf import settings
@@ -31,10 +32,13 @@ def post(base_url: str, path: str, body: bytes, *, token: str) -> Evidence:
         return Evidence(sent=False, failure=failure, took_ms=_since(began))
     deadline = _Deadline(line, settings.FBR_TOTAL_TIMEOUT_S - (time.monotonic() - began))
     try:
-        return _exchange(line, path, body, token=token, began=began)
+        evidence = _exchange(line, path, body, token=token, began=began)
     except (OSError, http.client.HTTPException) as error:
         failure = DEADLINE if deadline.passed else type(error).__name__
         return Evidence(sent=True, failure=failure, took_ms=_since(began))
+    else:
+        # What the cut of the line ended looks like an answer that ended.
+        return replace(evidence, failure=DEADLINE) if deadline.passed else evidence
     finally:
         deadline.end()
         line.close()
@@ -53,13 +57,21 @@ def _exchange(
     line.request("POST", path, body, headers)
     answer = line.getresponse()
     raw = answer.read(ANSWER_LIMIT + 1)
+    # http.client keeps silent about a bounded read that met the end too early.
+    is_cut = bool(answer.length) and len(raw) <= ANSWER_LIMIT
     return Evidence(
         sent=True,
         status=answer.status,
         body=raw,
-        retry_after=answer.headers.get("Retry-After", "")[:40],
+        retry_after=_printable(answer.headers.get("Retry-After", "")),
+        failure=http.client.IncompleteRead.__name__ if is_cut else "",
         took_ms=_since(began),
     )
+
+
+def _printable(header: str) -> str:
+    """What a column takes: FBR's header may hold anything."""
+    return header[:40] if header.isprintable() else ""
 
 
 def _since(began: float) -> int:

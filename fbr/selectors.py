@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 
 from accounts import tenancy
+from accounts.models import LegalEntity
 from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
@@ -49,6 +50,11 @@ def attempts_of(invoice: Invoice) -> models.QuerySet[Attempt]:
     return Attempt.objects.filter(invoice=invoice).order_by("started_at", "id")
 
 
+def latest_attempts_of(invoice: Invoice, *, most: int) -> list[Attempt]:
+    """The last ones, oldest first: while FBR is away there can be hundreds."""
+    return list(attempts_of(invoice).reverse()[:most])[::-1]
+
+
 def open_work(invoice: Invoice) -> Outbox | None:
     """The version of `invoice` that FBR has not settled yet."""
     return (
@@ -58,6 +64,16 @@ def open_work(invoice: Invoice) -> Outbox | None:
         .defer("body")
         .first()
     )
+
+
+def works_of(invoice: Invoice) -> models.QuerySet[Outbox]:
+    """Every version of `invoice` that was ever to be sent, with its bytes."""
+    return Outbox.objects.filter(invoice=invoice).order_by("version")
+
+
+def last_attempt() -> Attempt | None:
+    """The newest try of the tenant; ids sort by time, and the key begins with the tenant."""
+    return Attempt.objects.defer("answer").order_by("-id").first()
 
 
 def hold_of(work: Outbox | None) -> str | None:
@@ -86,6 +102,10 @@ def holds(invoices: Iterable[Invoice]) -> dict[UUID, str]:
 
 def credentials() -> models.QuerySet[Credential]:
     return Credential.objects.select_related("legal_entity").order_by("environment")
+
+
+def credential_of(entity: LegalEntity, environment: str) -> Credential | None:
+    return Credential.objects.filter(legal_entity=entity, environment=environment).first()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
+import random
 from typing import Final
 from uuid import UUID
 
+from celery.worker import state as worker_state
 from kombu.exceptions import OperationalError
 
 from accounts import tenancy
@@ -16,27 +16,18 @@ from accounts.task_base import TenantTask
 from fbr import selectors
 from fbr.outcomes import Outcome
 from fbr.services import sending, sweeping
-from smartinvoicing.celery import app
+from smartinvoicing.celery import app, tell
+from smartinvoicing.errors import StateConflict
 
 logger = logging.getLogger(__name__)
 
 SENDER: Final = Actor.system("fbr.send")
-_SILENT_S: Final = 15.0
-_silent_until = threading.local()
+IN_A_ROW: Final = 20  # documents of one message; then Celery has its say again
 
 
 def ring() -> None:
-    """Tell a worker to look. It never raises: the dispatcher looks by itself.
-
-    After a broken bell this thread does not try again for a while: nobody waits on it.
-    """
-    if time.monotonic() < getattr(_silent_until, "at", 0.0):
-        return
-    try:
-        dispatch.delay()
-    except OperationalError as error:
-        _silent_until.at = time.monotonic() + _SILENT_S
-        logger.warning("fbr.bell_is_broken", extra={"failure": type(error).__name__})
+    """Tell a worker to look; without a broker the dispatcher looks by itself."""
+    tell("fbr.dispatch")
 
 
 @app.task(name="fbr.dispatch")
@@ -48,16 +39,34 @@ def dispatch() -> None:
 
 @app.task(name="fbr.send", base=TenantTask, acks_late=True, reject_on_worker_lost=True)
 def send_document(*, tenant_id: str, work_id: str) -> None:
-    """Send one queued document. A second run finds nothing to lease."""
-    settled = sending.send_one(work_id=UUID(work_id), actor=SENDER)
-    if settled is None:
-        return
-    dispatch()
-    if settled.outcome == Outcome.ACCEPTED:
+    """Send one queued document, then whoever is next. A second run finds nothing to lease."""
+    if _send(selectors.Due(UUID(tenant_id), UUID(work_id))):
+        _go_on()
+
+
+def _send(due: selectors.Due) -> bool:
+    """Whether a document was reported: False when it was not to be had."""
+    with tenancy.in_tenant(due.tenant_id):
+        settled = sending.send_one(work_id=due.work_id, actor=SENDER)
+    if settled is not None and settled.outcome == Outcome.ACCEPTED:
         # A task of a lower floor, by name: its copy is ready before somebody asks.
-        app.send_task(
-            "invoices.print", kwargs={"tenant_id": tenant_id, "invoice_id": str(settled.invoice_id)}
-        )
+        tell("invoices.print", tenant_id=str(due.tenant_id), invoice_id=str(settled.invoice_id))
+    return settled is not None
+
+
+def _go_on() -> None:
+    """A slot is free: the fair pick fills it from here, without a message in between."""
+    for _ in range(IN_A_ROW):
+        waiting = selectors.due()
+        if not waiting or worker_state.should_stop is not None:
+            return
+        # Several slots may be free: let those who look at once not all take the first.
+        chosen = random.choice(waiting)  # noqa: S311 -- no secret
+        try:
+            _send(chosen)
+        except StateConflict:
+            logger.info("fbr.slower", extra={"work": str(chosen.work_id)})
+    ring()
 
 
 @app.task(name="fbr.sweep")

@@ -1,11 +1,23 @@
-"""Routes of the fbr floor: documents of the API."""
+"""Routes of the fbr floor: pages, and documents of the API."""
 
 from __future__ import annotations
 
 from django.db.transaction import non_atomic_requests
 from django.urls import include, path
 
-from fbr import api
+from fbr import api, views
+
+page_patterns = (
+    [
+        path("invoices/<uuid:invoice_id>/issue/", views.issue, name="issue"),
+        path("invoices/<uuid:invoice_id>/fbr/", views.panel, name="panel"),
+        path("fbr/", views.light, name="light"),
+        path("fbr/tokens/", views.tokens, name="tokens"),
+        path("fbr/tokens/<uuid:credential_id>/release/", views.release, name="release"),
+        path("fbr/token-step/", views.token_step, name="token_step"),
+    ],
+    "fbr",
+)
 
 # Each API view opens its transaction after the key is known.
 api_patterns = (
@@ -40,4 +52,4 @@ api_patterns = (
     "api",
 )
 
-urlpatterns = [path("api/v1/", include(api_patterns))]
+urlpatterns = [path("", include(page_patterns)), path("api/v1/", include(api_patterns))]

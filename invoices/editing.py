@@ -123,7 +123,7 @@ def blank(*, today: date, buyer_id: str = "") -> Sheet:
 
 
 def new_row() -> dict[str, str]:
-    return dict.fromkeys(LINE, "") | USUAL
+    return {**dict.fromkeys(LINE, ""), **USUAL}
 
 
 def stored(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Sheet:

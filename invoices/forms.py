@@ -75,10 +75,10 @@ class HeadForm(TypedForm):
     prices_include_tax = forms.BooleanField(label=_("Prices include sales tax"), required=False)
     document_type = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, head: editing.Texts, *, buyers: Choices, in_sandbox: bool) -> None:
+    def __init__(self, head: editing.Texts, *, buyers: Choices, has_scenario: bool) -> None:
         super().__init__(initial={**head, "prices_include_tax": bool(head["prices_include_tax"])})
-        self.fields["buyer"].widget.choices = [("", ""), *buyers]  # type: ignore[attr-defined]  # a Select
-        if not in_sandbox and not head["scenario"]:
+        self.fields["buyer"].widget.choices = [("", ""), *buyers]
+        if not has_scenario:
             del self.fields["scenario"]
 
 
@@ -118,7 +118,7 @@ class LineForm(TypedForm):
         """The choices, and beside them what stands there already, so that it is not lost."""
         if typed not in {value for value, _label in choices}:
             choices = [(typed, typed or _("Choose…")), *choices]
-        self.fields[name].widget.choices = choices  # type: ignore[attr-defined]  # a Select
+        self.fields[name].widget.choices = choices
 
 
 def mark(form: forms.Form, names: Iterable[str], *, said_in: str) -> None:
@@ -172,7 +172,7 @@ class ProductForm(TypedForm):
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
         choices = [("", _("Choose…")), *((unit, unit) for unit in units)]
-        self.fields["unit"].widget.choices = choices  # type: ignore[attr-defined]  # a Select
+        self.fields["unit"].widget.choices = choices
 
 
 # --- lists ------------------------------------------------------------------------------------
@@ -208,4 +208,4 @@ class FilterForm(TypedForm):
         self.fields["from"] = _optional(_("From"), _day())
         self.fields["to"] = _optional(_("Until"), _day())
         choices = [("", _("All customers")), *buyers]
-        self.fields["buyer"].widget.choices = choices  # type: ignore[attr-defined]  # a Select
+        self.fields["buyer"].widget.choices = choices

@@ -87,6 +87,19 @@ def problems_of(problems: Iterable[Mapping[str, Any]]) -> list[Row]:
 # --- one document -----------------------------------------------------------------------------
 
 
+def moving_parts(invoice: Invoice, actor: Actor, look: Look | None = None) -> dict[str, Any]:
+    """What changes on the page of a document when FBR answers.
+
+    look: where the caller knows more of it than its state.
+    """
+    return {
+        "state": state_of(invoice, look),
+        "mark": mark_of(invoice),
+        "actions": actions_of(invoice, actor),
+        "dialogs": dialogs_of(invoice, actor),
+    }
+
+
 def state_of(invoice: Invoice, look: Look | None = None) -> Row:
     """Where a document stands, in a word, a sentence and, where it was refused, its problems."""
     look = look or look_of(invoice.state)
@@ -180,17 +193,19 @@ def party_of(name: str, facts: Sequence[tuple[Any, str, bool]]) -> Row:
 
 def seller_of(invoice: Invoice) -> Row:
     """The seller as frozen at issue; before that, as the business stands today."""
-    frozen = bool(invoice.seller_name)
-    source: Any = invoice if frozen else invoice.legal_entity
-    of = lambda field: getattr(source, f"seller_{field}" if frozen else field)  # noqa: E731
-    return party_of(
-        of("name"),
-        [
-            (_("NTN or CNIC"), ntn(of("ntn_cnic")), True),
-            (_("STRN"), of("strn"), True),
-            (_("Address"), f"{of('address')}, {province_of(of('province'))}", False),
-        ],
-    )
+    entity = invoice.legal_entity
+    if invoice.seller_name:
+        name, number, strn = invoice.seller_name, invoice.seller_ntn_cnic, invoice.seller_strn
+        address, province = invoice.seller_address, invoice.seller_province
+    else:
+        name, number, strn = entity.name, entity.ntn_cnic, entity.strn
+        address, province = entity.address, entity.province
+    facts = [
+        (_("NTN or CNIC"), ntn(number), True),
+        (_("STRN"), strn, True),
+        (_("Address"), f"{address}, {province_of(province)}", False),
+    ]
+    return party_of(name, facts)
 
 
 def buyer_of(invoice: Invoice) -> Row:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import Any
+import threading
+import time
+from typing import Any, Final
 
 from celery import Celery
 from celery.fixups import django as fixup
 from django.conf import settings
 from django.db import close_old_connections
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartinvoicing.settings")
 
@@ -22,6 +28,26 @@ app.conf.beat_schedule = {
     "beat is alive": {"task": "accounts.heartbeat", "schedule": 30},
     "forget old idempotency keys": {"task": "accounts.forget_replays", "schedule": 3600},
 }
+
+
+_SILENT_S: Final = 15.0
+_broken = threading.local()
+
+
+def tell(task: str, **kwargs: str) -> bool:
+    """Ring for a task, by its name. It never raises: what is due stands in the database.
+
+    After a broken bell this thread does not try again for a while: nobody waits on it.
+    """
+    if time.monotonic() < getattr(_broken, "until", 0.0):
+        return False
+    try:
+        app.send_task(task, kwargs=kwargs)
+    except OperationalError as error:
+        _broken.until = time.monotonic() + _SILENT_S
+        logger.warning("bell.broken", extra={"task": task, "failure": type(error).__name__})
+        return False
+    return True
 
 
 def _keep_connection(self: Any, **kwargs: Any) -> None:

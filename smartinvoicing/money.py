@@ -43,10 +43,10 @@ def places_of(number: Decimal) -> int:
 
 def write(amount: Decimal) -> str:
     """Two places, point as the decimal mark, no thousands mark: `1234.50`."""
-    return f"{to_paisa(amount):f}"
+    return f"{to_paisa(amount) or ZERO:f}"
 
 
 def write_short(number: Decimal) -> str:
     """A quantity or price without the zeros that say nothing: `400`, `2.5`."""
-    plain = f"{number:f}"
+    plain = f"{number or ZERO:f}"  # a zero has no sign
     return plain.rstrip("0").rstrip(".") if "." in plain else plain

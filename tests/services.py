@@ -116,13 +116,12 @@ def refuse_a_redis_in_use() -> None:
 
 def drop_databases() -> None:
     """On a server that is not ours to throw away."""
-    run = database_name().rpartition("_")[0]
-    with roles.maintenance(os.environ[ADMIN]) as cursor:
-        cursor.execute(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{run}_"]
-        )
-        for (name,) in cursor.fetchall():
-            databases.drop_database(os.environ[ADMIN], name)
+    run = f"{database_name().rpartition('_')[0]}_"
+    with roles.session(os.environ[ADMIN]) as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [run])
+        names = [name for (name,) in cursor.fetchall()]
+    for name in names:
+        databases.drop_database(os.environ[ADMIN], name)
 
 
 def redis_url() -> str:

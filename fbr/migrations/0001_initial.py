@@ -7,155 +7,358 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('invoices', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("invoices", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], max_length=10, verbose_name='environment')),
-                ('seller_ntn_cnic', models.CharField(max_length=13)),
-                ('token_sealed', models.BinaryField()),
-                ('last_four', models.CharField(max_length=4)),
-                ('stored_at', models.DateTimeField()),
-                ('held_at', models.DateTimeField(blank=True, null=True)),
-                ('held_why', models.CharField(blank=True, max_length=200)),
-                ('legal_entity', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='credentials', to='accounts.legalentity')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("sandbox", "Sandbox"), ("production", "Production")],
+                        max_length=10,
+                        verbose_name="environment",
+                    ),
+                ),
+                ("seller_ntn_cnic", models.CharField(max_length=13)),
+                ("token_sealed", models.BinaryField()),
+                ("last_four", models.CharField(max_length=4)),
+                ("stored_at", models.DateTimeField()),
+                ("held_at", models.DateTimeField(blank=True, null=True)),
+                ("held_why", models.CharField(blank=True, max_length=200)),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credentials",
+                        to="accounts.legalentity",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Outbox',
+            name="Outbox",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField()),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], max_length=10)),
-                ('channel', models.CharField(choices=[('di', 'Digital Invoicing'), ('pos', 'Point of sale')], max_length=4)),
-                ('body', models.BinaryField()),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('lines', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Being sent'), ('done', 'Done'), ('stopped', 'Waits for a person')], default='waiting', max_length=8)),
-                ('hold_reason', models.CharField(blank=True, choices=[('credential', 'FBR token missing or refused'), ('breaker', 'FBR is not answering'), ('endpoint', "FBR's address is not answering as it should"), ('tenant_paused', 'Reporting is paused'), ('clock', "Waiting for FBR's calendar day"), ('disarmed', 'This installation is not armed'), ('duplicate_suspect', 'Looks like a duplicate')], max_length=20)),
-                ('made_at', models.DateTimeField()),
-                ('run_after', models.DateTimeField()),
-                ('attempt_no', models.PositiveIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('leased_by', models.CharField(blank=True, max_length=80)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('credential', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='work', to='fbr.credential')),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='work', to='invoices.invoice')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("sandbox", "Sandbox"), ("production", "Production")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("di", "Digital Invoicing"), ("pos", "Point of sale")],
+                        max_length=4,
+                    ),
+                ),
+                ("body", models.BinaryField()),
+                ("body_sha256", models.CharField(max_length=64)),
+                ("lines", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("sending", "Being sent"),
+                            ("done", "Done"),
+                            ("stopped", "Waits for a person"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "hold_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("credential", "FBR token missing or refused"),
+                            ("breaker", "FBR is not answering"),
+                            ("endpoint", "FBR's address is not answering as it should"),
+                            ("tenant_paused", "Reporting is paused"),
+                            ("clock", "Waiting for FBR's calendar day"),
+                            ("disarmed", "This installation is not armed"),
+                            ("duplicate_suspect", "Looks like a duplicate"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("made_at", models.DateTimeField()),
+                ("run_after", models.DateTimeField()),
+                ("attempt_no", models.PositiveIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("leased_by", models.CharField(blank=True, max_length=80)),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "credential",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="work",
+                        to="fbr.credential",
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="work",
+                        to="invoices.invoice",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('attempt_no', models.PositiveIntegerField()),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('worker', models.CharField(max_length=80)),
-                ('call', models.CharField(blank=True, choices=[('record', 'Record'), ('validate', 'Dry run')], max_length=8)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('sent', models.BooleanField(null=True)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('answer', models.BinaryField(null=True)),
-                ('retry_after', models.CharField(blank=True, max_length=40)),
-                ('failure', models.CharField(blank=True, max_length=80)),
-                ('took_ms', models.PositiveIntegerField(null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('accepted', 'Accepted'), ('rejected', 'Rejected'), ('retryable', 'Not recorded, will be sent again'), ('auth', 'Token refused'), ('uncertain', 'Uncertain')], max_length=10)),
-                ('why', models.CharField(blank=True, max_length=200)),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='invoices.invoice')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
-                ('work', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='fbr.outbox')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("attempt_no", models.PositiveIntegerField()),
+                ("body_sha256", models.CharField(max_length=64)),
+                ("worker", models.CharField(max_length=80)),
+                (
+                    "call",
+                    models.CharField(
+                        blank=True,
+                        choices=[("record", "Record"), ("validate", "Dry run")],
+                        max_length=8,
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("sent", models.BooleanField(null=True)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("answer", models.BinaryField(null=True)),
+                ("retry_after", models.CharField(blank=True, max_length=40)),
+                ("failure", models.CharField(blank=True, max_length=80)),
+                ("took_ms", models.PositiveIntegerField(null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("accepted", "Accepted"),
+                            ("rejected", "Rejected"),
+                            ("retryable", "Not recorded, will be sent again"),
+                            ("auth", "Token refused"),
+                            ("uncertain", "Uncertain"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("why", models.CharField(blank=True, max_length=200)),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="invoices.invoice",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
+                (
+                    "work",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="fbr.outbox",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.AddConstraint(
-            model_name='credential',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='fbr_credential_tenant_id'),
+            model_name="credential",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="fbr_credential_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='credential',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='legal_entity', name='credential_entity_same_tenant'),
+            model_name="credential",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="legal_entity", name="credential_entity_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='credential',
-            constraint=models.UniqueConstraint(fields=('tenant', 'legal_entity', 'environment'), name='fbr_credential_once'),
+            model_name="credential",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "legal_entity", "environment"), name="fbr_credential_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['run_after', 'id'], name='outbox_due'),
+            model_name="outbox",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["run_after", "id"],
+                name="outbox_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('lease_until__isnull', False)), fields=['lease_until'], name='outbox_leased'),
+            model_name="outbox",
+            index=models.Index(
+                condition=models.Q(("lease_until__isnull", False)),
+                fields=["lease_until"],
+                name="outbox_leased",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outbox',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='fbr_outbox_tenant_id'),
+            model_name="outbox",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="fbr_outbox_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outbox',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='invoice', name='outbox_invoice_same_tenant'),
+            model_name="outbox",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="invoice", name="outbox_invoice_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outbox',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='credential', name='outbox_credential_same_tenant'),
+            model_name="outbox",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="credential", name="outbox_credential_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outbox',
-            constraint=models.UniqueConstraint(fields=('tenant', 'invoice', 'version'), name='outbox_once_a_version'),
+            model_name="outbox",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "invoice", "version"), name="outbox_once_a_version"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outbox',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'sending', 'stopped'])), fields=('tenant', 'invoice'), name='outbox_one_open'),
+            model_name="outbox",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["waiting", "sending", "stopped"])),
+                fields=("tenant", "invoice"),
+                name="outbox_one_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(fields=['tenant', 'invoice', 'started_at'], name='attempt_of_invoice'),
+            model_name="attempt",
+            index=models.Index(
+                fields=["tenant", "invoice", "started_at"], name="attempt_of_invoice"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='fbr_attempt_tenant_id'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "id"), name="fbr_attempt_tenant_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='work', name='attempt_work_same_tenant'),
+            model_name="attempt",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="work", name="attempt_work_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=smartinvoicing.pg.constraints.SameTenant(field='invoice', name='attempt_invoice_same_tenant'),
+            model_name="attempt",
+            constraint=smartinvoicing.pg.constraints.SameTenant(
+                field="invoice", name="attempt_invoice_same_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('tenant', 'work', 'attempt_no'), name='attempt_once_a_fence'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "work", "attempt_no"), name="attempt_once_a_fence"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('finished_at__isnull', True)), fields=('tenant', 'invoice'), name='attempt_one_open'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("finished_at__isnull", True)),
+                fields=("tenant", "invoice"),
+                name="attempt_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('outcome', 'accepted')), fields=('tenant', 'invoice'), name='attempt_one_accepted'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("outcome", "accepted")),
+                fields=("tenant", "invoice"),
+                name="attempt_one_accepted",
+            ),
         ),
     ]

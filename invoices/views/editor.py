@@ -51,6 +51,13 @@ def _slip(request: HttpRequest) -> Slip:
     )
 
 
+def _page(
+    sheet: editing.Sheet, slip: Slip, invoice: Invoice | None = None, *, is_asked: bool = False
+) -> Page:
+    entity = invoice.legal_entity if invoice else selectors.default_entity()
+    return Page(sheet=sheet, slip=slip, entity=entity, invoice=invoice, is_asked=is_asked)
+
+
 # --- the page ---------------------------------------------------------------------------------
 
 
@@ -63,7 +70,7 @@ def new(request: MemberRequest) -> HttpResponse:
     buyer_id = editing.ident(request.GET.get("buyer", ""))
     sheet = editing.blank(today=_today(), buyer_id=str(buyer_id or ""))
     slip = Slip(draft_id=uuid7(), version=0, tab=uuid7().hex)
-    return _draw(request, Page(sheet=sheet, slip=slip))
+    return _draw(request, _page(sheet, slip))
 
 
 @page_or_post
@@ -78,9 +85,7 @@ def edit(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         return redirect(invoice)
     sheet = editing.stored(invoice, selectors.lines_of(invoice))
     slip = Slip(draft_id=invoice.pk, version=invoice.version, tab=uuid7().hex)
-    return _draw(
-        request, Page(sheet=sheet, slip=slip, invoice=invoice, is_asked="check" in request.GET)
-    )
+    return _draw(request, _page(sheet, slip, invoice, is_asked="check" in request.GET))
 
 
 def _draw(request: MemberRequest, page: Page, *, status: int = 200) -> HttpResponse:
@@ -93,7 +98,7 @@ def _post(request: MemberRequest, invoice: Invoice | None = None) -> HttpRespons
     sheet, slip = editing.posted(request.POST, today=_today()), _slip(request)
     if invoice is not None:
         slip = Slip(draft_id=invoice.pk, version=slip.version, tab=slip.tab)
-    page = Page(sheet=sheet, slip=slip, invoice=invoice or selectors.find_invoice(slip.draft_id))
+    page = _page(sheet, slip, invoice or selectors.find_invoice(slip.draft_id))
     changed = _changed(request, sheet)
     if changed is not None:
         return _draw(request, page.of(changed))
@@ -132,7 +137,7 @@ def _keep(request: MemberRequest, page: Page, *, over: bool = False) -> Invoice:
     return saving.save(
         slip=page.slip,
         content=page.sheet.content,
-        entity=selectors.default_entity(),
+        entity=page.entity,
         actor=request.actor,
         at=clock.now(),
         over=over,
@@ -155,8 +160,8 @@ def _conflict(request: MemberRequest, page: Page, conflict: StateConflict) -> Ht
 def autosave(request: MemberRequest) -> HttpResponse:
     """Keep what stands on the page, as far as it can be read."""
     sheet, slip = editing.posted(request.POST, today=_today()), _slip(request)
-    page = Page(sheet=sheet, slip=slip)
-    if sheet.is_empty and selectors.find_invoice(slip.draft_id) is None:
+    page = _page(sheet, slip, selectors.find_invoice(slip.draft_id))
+    if sheet.is_empty and page.invoice is None:
         return render(request, "invoices/_saved.html", {"saved": ""})
     try:
         invoice = _keep(request, page)
@@ -178,7 +183,7 @@ def autosave(request: MemberRequest) -> HttpResponse:
 def preview(request: MemberRequest) -> HttpResponse:
     """The totals, and what is wrong, as the page stands now. Stores nothing."""
     sheet = editing.posted(request.POST, today=_today())
-    page = Page(sheet=sheet, slip=_slip(request), is_asked=bool(request.POST.get("asked")))
+    page = _page(sheet, _slip(request), is_asked=bool(request.POST.get("asked")))
     return render(request, "invoices/_totals.html", editor_page.running(page, at=clock.now()))
 
 

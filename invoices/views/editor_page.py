@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts.access import Actor
 from accounts.enums import Environment, Permission
 from accounts.models import LegalEntity
-from invoices import editing, pages, reference, selectors
+from invoices import editing, pages, reference, selectors, tax
 from invoices.content import Party
 from invoices.editing import Fault, Judgement, Row, Sheet
 from invoices.enums import EDITABLE, State
@@ -44,6 +44,7 @@ _FOLDED: Final = ("sale_type", "rate", *_MORE)
 class Page:
     """One drawing of the editor.
 
+    entity:   the business that would issue it.
     invoice:  the document behind it, once there is one.
     is_asked: somebody wanted it saved or issued, so everything that is missing is said.
     also:     what the service found beside what the page itself tells.
@@ -52,6 +53,7 @@ class Page:
 
     sheet: Sheet
     slip: Slip
+    entity: LegalEntity
     invoice: Invoice | None = None
     is_asked: bool = False
     is_unsaved: bool = False
@@ -71,20 +73,20 @@ class Page:
     def beside(self, other: Invoice, conflict: str) -> Page:
         return replace(self, invoice=other, other=other, conflict=conflict)
 
-    def entity(self) -> LegalEntity:
-        return self.invoice.legal_entity if self.invoice else selectors.default_entity()
+    def has_scenario(self) -> bool:
+        in_sandbox = self.entity.environment == Environment.SANDBOX
+        return in_sandbox or bool(self.sheet.head["scenario"])
 
 
 def context(page: Page, *, actor: Actor, at: datetime) -> Context:
     """The whole page."""
     page = page.of(editing.renumbered(page.sheet))
-    entity = page.entity()
-    judgement = _judged(page, entity, at=at)
+    judgement = _judged(page, at=at)
     state = page.invoice.state if page.invoice else State.DRAFT
     return _running(page, judgement) | {
         "title": pages.number_of(page.invoice) if page.invoice else _("New invoice"),
         "state": look_of(state),
-        "form": _head(page, entity, judgement),
+        "form": _head(page, judgement),
         "inline": _INLINE,
         "walk_in": not page.sheet.head["buyer"] and any(page.sheet.head[f] for f in _INLINE),
         "slip": page.slip,
@@ -107,7 +109,7 @@ def context(page: Page, *, actor: Actor, at: datetime) -> Context:
 
 def running(page: Page, *, at: datetime) -> Context:
     """The totals and the problems alone, for the page that stands in the browser."""
-    judgement = _judged(page, page.entity(), at=at)
+    judgement = _judged(page, at=at)
     rows = page.sheet.rows
     return _running(page, judgement) | {
         "lines": [_sums(row, judgement, all_of_them=page.is_asked) for row in rows],
@@ -118,14 +120,14 @@ def running(page: Page, *, at: datetime) -> Context:
 def one_line(text: editing.Texts, *, place: int, number: int) -> Context:
     """One row that was filled in; its sums follow with the next preview."""
     row = Row(place=place, number=number, line=0, text=text)
-    empty = Judgement(lines=(), totals=editing.tax.Taxes(), faults=())
+    empty = Judgement(lines=(), totals=tax.Taxes(), faults=())
     line = _line(row, empty, all_of_them=False)
     line["form"].fields["quantity"].widget.attrs["autofocus"] = True
     return {"line": line, "urls": {"line": reverse("invoices:line")}}
 
 
-def _judged(page: Page, entity: LegalEntity, *, at: datetime) -> Judgement:
-    judgement = editing.judge(page.sheet, entity, at=at)
+def _judged(page: Page, *, at: datetime) -> Judgement:
+    judgement = editing.judge(page.sheet, page.entity, at=at)
     if not page.also:
         return judgement
     also = editing.faults_of(page.sheet, page.also)
@@ -151,11 +153,11 @@ def _urls(page: Page) -> dict[str, str]:
 # --- above the lines --------------------------------------------------------------------------
 
 
-def _head(page: Page, entity: LegalEntity, judgement: Judgement) -> HeadForm:
+def _head(page: Page, judgement: Judgement) -> HeadForm:
     form = HeadForm(
         page.sheet.head,
         buyers=selectors.buyer_choices(chosen=page.sheet.content.buyer_id),
-        in_sandbox=entity.environment == Environment.SANDBOX,
+        has_scenario=page.has_scenario(),
     )
     faults = editing.told(judgement.faults, all_of_them=page.is_asked)
     wrong = {fault.field for fault in faults if fault.row is None}
@@ -247,7 +249,9 @@ def _sums(row: Row, judgement: Judgement, *, all_of_them: bool) -> Context:
 
 def _running(page: Page, judgement: Judgement) -> Context:
     told = list(editing.told(judgement.faults, all_of_them=page.is_asked))
-    named = {"buyer", "invoice_date", "client_reference", "scenario", *_INLINE}
+    named = {"buyer", "invoice_date", "client_reference", *_INLINE}
+    if page.has_scenario():
+        named.add("scenario")
     return {
         "totals": pages.totals_of(judgement.totals),
         "problems": [

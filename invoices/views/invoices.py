@@ -18,7 +18,6 @@ from accounts.guards import MemberRequest, member_required
 from invoices import intake, pages, selectors, tasks
 from invoices.enums import State
 from invoices.forms import FilterForm
-from invoices.models import Invoice
 from invoices.reports import register
 from invoices.services import drafts, printing
 from smartinvoicing import clock
@@ -131,7 +130,7 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
 def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     """One document. What happens at FBR comes from above, as a fragment."""
     invoice = selectors.invoice(invoice_id)
-    context = moving_parts(invoice, request) | {
+    context = pages.moving_parts(invoice, request.actor) | {
         "invoice": {
             "id": invoice.pk,
             "number": pages.number_of(invoice),
@@ -149,16 +148,6 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         "beside": pages.beside_totals(invoice),
     }
     return render(request, "invoices/detail.html", context)
-
-
-def moving_parts(invoice: Invoice, request: MemberRequest) -> dict[str, Any]:
-    """What changes on the page when FBR answers."""
-    return {
-        "state": pages.state_of(invoice),
-        "mark": pages.mark_of(invoice),
-        "actions": pages.actions_of(invoice, request.actor),
-        "dialogs": pages.dialogs_of(invoice, request.actor),
-    }
 
 
 @require_POST

@@ -59,6 +59,15 @@ def short_rupees(value: Number | None) -> str:
 
 
 @register.filter
+def price(value: Number | None) -> str:
+    """2.50, 18.7525: the price of one unit, with as many places as it has, and two at least."""
+    if value in (None, ""):
+        return NOTHING
+    number = _number(value)
+    return f"{number:,.4f}".rstrip("0") if money.places_of(number) > 2 else amount(number)
+
+
+@register.filter
 def percent(value: Number | None) -> str:
     """18% of Decimal("18.00")."""
     return NOTHING if value in (None, "") else f"{_plain(_number(value))}%"
@@ -83,6 +92,12 @@ def _karachi(value: date | datetime) -> date | datetime:
 def karachi_date(value: date | datetime | None) -> str:
     """21 Nov 2026, as the calendar in Karachi reads it."""
     return dateformat.format(_karachi(value), "j M Y") if value else NOTHING
+
+
+@register.filter
+def karachi_month(value: date | datetime | None) -> str:
+    """November 2026: the tax period in which a day lies."""
+    return dateformat.format(_karachi(value), "F Y") if value else NOTHING
 
 
 @register.filter

@@ -104,5 +104,8 @@
   }
   prepare(document);
   showTheme(root.dataset.theme ?? "");
-  document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
+  document.addEventListener("htmx:load", ({ detail }) => {
+    prepare(detail.elt);
+    detail.elt.querySelector("[data-go]")?.click();
+  });
 })();

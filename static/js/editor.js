@@ -50,16 +50,28 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    const wanted = (event.ctrlKey || event.metaKey) && { s: "[data-save]", Enter: "[data-issue]" }[event.key];
+    const wanted = (event.ctrlKey || event.metaKey) && { s: saveNow, Enter: issue }[event.key];
     if (!wanted || document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    document.querySelector(wanted)?.click();
+    wanted();
   });
 
+  /* What was wrong is judged anew by the next preview, not by its old colour. */
+  form.addEventListener("input", ({ target }) => target.removeAttribute("aria-invalid"));
+
   /* htmx saves while one types; here we only hurry it, or warn when it failed. */
-  const hurry = () => unsaved && document.dispatchEvent(new Event("save-now"));
+  const saveNow = () => document.dispatchEvent(new Event("save-now"));
+  const issue = () => document.querySelector("[data-issue]")?.click();
+  const hurry = () => unsaved && saveNow();
   for (const name of ["input", "change"]) form.addEventListener(name, () => { unsaved = true; });
-  form.addEventListener("submit", () => { unsaved = false; });
+  form.addEventListener("submit", (event) => {
+    unsaved = false;
+    if (!saved.classList.contains("htmx-request")) return;
+    /* The answer under way brings the version that the next save must name. */
+    event.preventDefault();
+    event.stopPropagation();
+    saved.addEventListener("htmx:afterRequest", () => setTimeout(() => form.requestSubmit(event.submitter)), { once: true });
+  });
   saved.addEventListener("htmx:beforeRequest", () => { unsaved = false; });
   saved.addEventListener("htmx:afterRequest", ({ detail }) => { unsaved ||= !detail.successful; });
   document.addEventListener("htmx:load", ({ target }) => target.matches("[data-line]") && touch());

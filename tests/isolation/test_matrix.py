@@ -18,7 +18,7 @@ from django.urls import reverse
 from accounts import tenancy
 from accounts.access import Actor
 from accounts.enums import Permission, Role
-from accounts.models import ApiKey, Invitation, Membership, Tenant
+from accounts.models import ApiKey, Invitation, LegalEntity, Membership, Tenant
 from accounts.services import api_keys, members
 from accounts.tenancy import TenantModel
 from smartinvoicing.celery import app
@@ -48,6 +48,34 @@ MEMBER = {
     "accounts:api_keys",
     "accounts:revoke_key",
     "accounts:audit",
+    "invoices:dashboard",
+    "invoices:list",
+    "invoices:export",
+    "invoices:new",
+    "invoices:autosave",
+    "invoices:preview",
+    "invoices:line",
+    "invoices:buyer_note",
+    "invoices:buyer_search",
+    "invoices:product_search",
+    "invoices:hs_search",
+    "invoices:detail",
+    "invoices:edit",
+    "invoices:delete",
+    "invoices:duplicate",
+    "invoices:pdf",
+    "invoices:buyers",
+    "invoices:buyer_new",
+    "invoices:buyer",
+    "invoices:products",
+    "invoices:product_new",
+    "invoices:product",
+    "fbr:issue",
+    "fbr:panel",
+    "fbr:light",
+    "fbr:tokens",
+    "fbr:release",
+    "fbr:token_step",
 }
 PROGRAM = {
     "api-buyers",
@@ -95,6 +123,9 @@ def theirs() -> Theirs:
             "invoice_id": factories.make_draft()[0].pk,
             "buyer_id": factories.make_buyer(name=f"{SECRET} Sons").pk,
             "product_id": factories.make_product(name=f"{SECRET} yarn").pk,
+            "credential_id": factories.make_credential(
+                LegalEntity.objects.get(), "a token of theirs"
+            ).pk,
             "membership_id": Membership.objects.get().pk,
             "key_id": api_keys.make(
                 name=SECRET, scopes=[Permission.VIEW], days=30, actor=actor, at=factories.AT

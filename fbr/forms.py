@@ -1,0 +1,23 @@
+"""Forms of the line to FBR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from smartinvoicing.forms import TypedForm
+
+
+class TokenForm(TypedForm):
+    """A token as FBR's portal shows it: it goes in, and never comes out again."""
+
+    token = forms.CharField(
+        label=_("Token"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("Copy it whole. It is sealed at once and never shown again."),
+    )
+
+    def __init__(self, data: Any = None, *, environment: str) -> None:
+        super().__init__(data, prefix=environment)
