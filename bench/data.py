@@ -14,6 +14,7 @@ from accounts.access import SCOPES, Actor
 from accounts.enums import Environment, Province, Role
 from accounts.models import ApiKey, LegalEntity, Membership, Tenant, User
 from accounts.secret_hash import hash_of
+from fbr.models import Credential
 from fbr.services import credentials
 from smartinvoicing.ids import uuid7
 
@@ -48,9 +49,8 @@ def lay_tenant(number: int) -> tuple[UUID, User, str]:
     return tenant_id, user, seller
 
 
-def lay() -> tuple[str, UUID]:
-    """One tenant and the text of its key."""
-    tenant_id, user, _ = lay_tenant(0)
+def lay_key(tenant_id: UUID, user: User) -> str:
+    """The text of a new key with every scope."""
     key = f"si_{secrets.token_urlsafe(32)}"
     with tenancy.in_tenant(tenant_id), transaction.atomic():
         ApiKey(
@@ -62,4 +62,12 @@ def lay() -> tuple[str, UUID]:
             made_at=AT,
             expires_at=AT + timedelta(days=3650),
         ).save(force_insert=True)
-    return key, tenant_id
+    return key
+
+
+def lay() -> tuple[str, UUID]:
+    """A tenant whose documents wait, its token held, and the text of its key."""
+    tenant_id, user, _ = lay_tenant(0)
+    with tenancy.in_tenant(tenant_id), transaction.atomic():
+        credentials.hold(credential=Credential.objects.get(), why="bench", actor=ACTOR, at=AT)
+    return lay_key(tenant_id, user), tenant_id

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg2
 
-from bench import reporting, rig
+from bench import data, reporting, rig
 from bench.create_rate import body
 
 DOCUMENTS: Final = 40
@@ -34,7 +34,8 @@ def _issue(line: http.client.HTTPConnection, key: str) -> str:
 def measure(admin: str, key: str, tenant_id: UUID) -> None:
     """The median of what we add to FBR's own time."""
     over = []
-    with reporting.fake(100, 1) as (server, _):
+    with reporting.fake(100, 1) as (server, [(mine, user)]):
+        own_key = data.lay_key(mine, user)
         env = {"FBR_DI_URL": server.url}
         with (
             rig.worker("reporting", rig.CONCURRENCY + 2, **env),
@@ -45,7 +46,7 @@ def measure(admin: str, key: str, tenant_id: UUID) -> None:
             connection.autocommit = True
             line = http.client.HTTPConnection("127.0.0.1", port)
             for number in range(DOCUMENTS + 5):
-                document = _issue(line, key)
+                document = _issue(line, own_key)
                 began = time.perf_counter()
                 query = "SELECT state FROM invoices_invoice WHERE id = %s"
                 while rig.rows_of(cursor, query, [document]) != [("accepted",)]:

@@ -44,7 +44,8 @@ def _accepted(cursor: Any, tenants: list[UUID]) -> int:
 def measure(admin: str, key: str, tenant_id: UUID) -> None:
     """Documents a second beside concurrency / latency, the most that could be."""
     most = rig.CONCURRENCY / (rig.LATENCY_MS / 1000)
-    with reporting.fake(200, TENANTS) as (server, tenants):
+    with reporting.fake(200, TENANTS) as (server, laid):
+        tenants = [tenant for tenant, _ in laid]
         for tenant in tenants:
             _queue(tenant)
         with (

@@ -167,10 +167,10 @@ def happened(
     deeds = [event for event in events if not _is_told_by_an_attempt(event)]
     names = people.names_of(event.actor for event in deeds)
     versions = {work.pk: work for work in works}
-    rows = [_deed(event, names) for event in deeds]
-    rows += _tries(attempts, versions)
     tried = {attempt.work_id for attempt in attempts}
+    rows = _tries(attempts, versions)
     rows += [_waiting(work) for work in versions.values() if work.pk not in tried]
+    rows += [_deed(event, names) for event in deeds]
     return sorted(rows, key=lambda row: row["at"], reverse=True)
 
 

@@ -71,10 +71,17 @@ def _go_on() -> None:
 
 @app.task(name="fbr.sweep")
 def sweep() -> None:
-    """Settle what hangs; each in its own tenant."""
+    """Settle what hangs; each in its own tenant, whatever befalls the others."""
+    failed: Exception | None = None
     for hanging in selectors.hanging():
-        with tenancy.in_tenant(hanging.tenant_id):
-            sweeping.sweep_one(work_id=hanging.work_id)
+        try:
+            with tenancy.in_tenant(hanging.tenant_id):
+                sweeping.sweep_one(work_id=hanging.work_id)
+        except Exception as error:
+            logger.exception("fbr.sweep_failed", extra={"work": str(hanging.work_id)})
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def is_broker_away() -> bool:

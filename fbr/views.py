@@ -83,7 +83,7 @@ def panel(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     context["state"]["facts"] = pages.doubt(invoice, attempts)
     context["state"]["action"] = pages.hold_action(hold, request.actor)
     context |= {
-        "number": invoice_pages.number_of(invoice),
+        "number": invoice_pages.title_of(invoice),
         "back": invoice.get_absolute_url(),
         "panel": {
             "url": f"{request.path}?seen={seen}" if invoice.state in _OPEN else "",

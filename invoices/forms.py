@@ -17,7 +17,7 @@ from smartinvoicing.forms import TypedForm
 Choices = Sequence[tuple[str, Any]]
 
 _SCENARIOS: Final[Choices] = [
-    ("", _("As the customer is registered")),
+    ("", _("Automatic")),
     *((f"SN{number:03d}", f"SN{number:03d}") for number in range(1, 29)),
 ]
 
@@ -117,7 +117,7 @@ class LineForm(TypedForm):
     def _offer(self, name: str, choices: list[tuple[str, Any]], typed: str) -> None:
         """The choices, and beside them what stands there already, so that it is not lost."""
         if typed not in {value for value, _label in choices}:
-            choices = [(typed, typed or _("Choose…")), *choices]
+            choices = [(typed, typed or self.fields[name].label), *choices]
         self.fields[name].widget.choices = choices
 
 
@@ -181,31 +181,26 @@ class ProductForm(TypedForm):
 class SearchForm(TypedForm):
     """One box above a list."""
 
-    q = _optional(_("Find"), forms.TextInput(attrs={"type": "search", "autocomplete": "off"}))
-
     def __init__(self, text: str, *, label: Any) -> None:
         super().__init__(initial={"q": text})
-        self.fields["q"].label = label
+        self.fields["q"] = forms.CharField(label=label, widget=_text(type="search"))
 
 
 class FilterForm(TypedForm):
     """What the list of invoices is narrowed to; the names stand in the address."""
 
-    q = _optional(
-        _("Number, customer or reference"),
-        forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
-    )
-    state = _optional("", forms.HiddenInput())
-    buyer = _optional(
-        _("Customer"),
-        forms.Select(
+    q = forms.CharField(label=_("Number, customer or reference"), widget=_text(type="search"))
+    state = forms.CharField(widget=forms.HiddenInput)
+    buyer = forms.CharField(
+        label=_("Customer"),
+        widget=forms.Select(
             attrs=_search("invoices:buyer_search") | {"data-placeholder": _("All customers")}
         ),
     )
 
     def __init__(self, given: Mapping[str, Any], *, buyers: Choices) -> None:
         super().__init__(given)
-        self.fields["from"] = _optional(_("From"), _day())
-        self.fields["to"] = _optional(_("Until"), _day())
+        self.fields["from"] = forms.CharField(label=_("From"), widget=_day())
+        self.fields["to"] = forms.CharField(label=_("Until"), widget=_day())
         choices = [("", _("All customers")), *buyers]
         self.fields["buyer"].widget.choices = choices

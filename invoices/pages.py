@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.urls import reverse
@@ -17,7 +18,8 @@ from invoices.content import Party
 from invoices.enums import REPORTED, BuyerKind, SaleType, State
 from invoices.models import Invoice, InvoiceLine
 from invoices.states import Look, look_of
-from smartinvoicing.templatetags.formats import ntn, rupees
+from smartinvoicing import clock
+from smartinvoicing.templatetags.formats import karachi_time, ntn, rupees
 
 Row = dict[str, Any]
 
@@ -65,6 +67,14 @@ def label_of(field: str) -> str:
 
 def number_of(invoice: Invoice) -> str:
     return invoice.number or _("Draft")
+
+
+def title_of(invoice: Invoice) -> str:
+    """What a page calls a document that may have no number yet."""
+    if invoice.number:
+        return invoice.number
+    name = invoice.buyer_name
+    return _("Invoice to %(name)s") % {"name": name} if name else _("Invoice to nobody yet")
 
 
 def place_of(problem: Mapping[str, Any]) -> str:
@@ -236,10 +246,19 @@ def mark_of(invoice: Invoice) -> Row | None:
         return None
     return {
         "number": invoice.fbr_number,
-        "dated": invoice.fbr_dated,
+        "dated": _written(invoice.fbr_dated),
         "received": invoice.accepted_at,
         "qr": _qr(invoice.fbr_number),
     }
+
+
+def _written(dated: str) -> str:
+    """FBR's own time in the house's way of writing, where it has the form that FBR documents."""
+    try:
+        at = datetime.strptime(dated, "%Y-%m-%d %H:%M:%S").replace(tzinfo=clock.KARACHI)
+    except ValueError:
+        return dated
+    return f"{karachi_time(at)}:{at:%S}"
 
 
 def _qr(number: str) -> SafeString | str:

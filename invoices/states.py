@@ -54,7 +54,7 @@ LOOKS: Final[Mapping[str, Look]] = MappingProxyType(
             icon="check-circle",
             label=State.ACCEPTED.label,
             sentence=_(
-                "FBR has recorded it under the number below. It changes no more;"
+                "FBR has recorded it and given it a number. It changes no more;"
                 " send the PDF to the customer."
             ),
         ),

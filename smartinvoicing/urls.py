@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 
 from smartinvoicing import health
 
+handler500 = "smartinvoicing.pages.server_error"
+
 urlpatterns = [
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

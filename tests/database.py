@@ -33,7 +33,8 @@ class Laid:
         self.admin_url = admin_url
         self.name = name
         self.copy = f"{name.rpartition('_')[0]}_copy"
-        self._connection: Any = None
+        self._ours: Any = None
+        self._tests: Any = None
         self.tables: list[str] = []
         self.seeded: dict[str, Row] = {}
 
@@ -61,7 +62,7 @@ class Laid:
             connection.settings_dict.update(USER=roles.APP, PASSWORD=roles.password_of(urls.app))
 
     def _look(self) -> None:
-        with self.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(
                 "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r'"
                 " AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
@@ -73,18 +74,24 @@ class Laid:
     # --- once a committed test ----------------------------------------------------------------
 
     def reset(self) -> None:
-        """Back to the first state, the cheap way where it is the right one."""
-        if self._is_seed_touched():
-            self._lay_anew()
-            return
+        """Back to the first state."""
+        if self._tests is not None:
+            self._tests.close()  # in whatever transaction the test left it
         try:
-            self._empty()
+            self._restore()
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             self._cut_off_others()  # a thread or a process that the test forgot
+            self._restore()
+
+    def _restore(self) -> None:
+        """The cheap way where it is the right one."""
+        if self._is_seed_touched():
+            self._lay_anew()
+        else:
             self._empty()
 
     def _is_seed_touched(self) -> bool:
-        with self.cursor() as cursor:
+        with self._cursor() as cursor:
             try:
                 return any(self._state(cursor, table) != was for table, was in self.seeded.items())
             except errors.UndefinedTable:
@@ -92,14 +99,13 @@ class Laid:
 
     def _empty(self) -> None:
         """As a superuser in replica mode: neither policies nor append-only triggers object."""
-        with self.cursor() as cursor:
+        with self._cursor() as cursor:
             filled = self._filled(cursor, [t for t in self.tables if t not in self.seeded])
             if not filled:
                 return
             cursor.execute("BEGIN")
             try:
                 cursor.execute("SET LOCAL session_replication_role = replica")
-                cursor.execute("SET LOCAL lock_timeout = '3s'")
                 for table in filled:
                     cursor.execute("SELECT pg_relation_size(%s::regclass)", [table])
                     small = cursor.fetchone()[0] <= SMALL
@@ -117,7 +123,7 @@ class Laid:
 
     def _cut_off_others(self) -> None:
         connections.close_all()
-        with self.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -143,17 +149,26 @@ class Laid:
         return state
 
     def cursor(self) -> Any:
-        """A superuser's, in autocommit, kept from test to test."""
-        if self._connection is None or self._connection.closed:
-            url = roles.with_database(self.admin_url, self.name)
-            self._connection = psycopg2.connect(url, application_name="test rig")
-            self._connection.autocommit = True
-        return self._connection.cursor()
+        """For a test: a superuser's, in autocommit, beyond policies and triggers."""
+        if self._tests is None or self._tests.closed:
+            self._tests = self._connect(lock_timeout_ms=0)
+        return self._tests.cursor()
+
+    def _cursor(self) -> Any:
+        """For the rig itself; kept from test to test."""
+        if self._ours is None or self._ours.closed:
+            self._ours = self._connect(lock_timeout_ms=1000)
+        return self._ours.cursor()
+
+    def _connect(self, *, lock_timeout_ms: int) -> Any:
+        url = roles.with_database(self.admin_url, self.name)
+        made = psycopg2.connect(url, options=f"-c lock_timeout={lock_timeout_ms}")
+        made.autocommit = True
+        return made
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        for opened in filter(None, (self._tests, self._ours)):
+            opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import audit
 from accounts.access import Actor, allow
@@ -31,6 +32,7 @@ def store(
     Raises: NotAllowed; RuleViolation for a token that cannot be one.
     """
     allow(actor, Permission.MANAGE_BUSINESS)
+    _keep_issues_out(entity)
     token = token.strip()
     if not 8 <= len(token) <= LONGEST or not token.isascii() or not token.isprintable():
         problem = Problem(
@@ -55,6 +57,32 @@ def store(
     return credential
 
 
+def for_issue(entity: LegalEntity, environment: str) -> Credential | None:
+    """The token that new work of `entity` waits for.
+
+    Where there is none, nobody stores one before this transaction has ended: the new work and the
+    new token would not see each other, and the work would wait for ever.
+    """
+    wanted = Credential.objects.filter(legal_entity=entity, environment=environment)
+    found = wanted.first()
+    if found is None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_lock_number(entity)])
+        found = wanted.first()
+    return found
+
+
+def _keep_issues_out(entity: LegalEntity) -> None:
+    """Until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_number(entity)])
+
+
+def _lock_number(entity: LegalEntity) -> int:
+    digest = hashlib.sha256(b"fbr credential " + entity.pk.bytes).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 def _let_go(credential: Credential) -> None:
     """What waited for this token waits no more."""
     Outbox.objects.filter(
@@ -66,9 +94,19 @@ def _let_go(credential: Credential) -> None:
 
 
 @transaction.atomic
-def hold(*, credential: Credential, why: str, actor: Actor, at: datetime) -> None:
-    """Stop every document of this token until somebody mends it; holding twice is once."""
-    held = Credential.objects.filter(pk=credential.pk, held_at=None)
+def hold(
+    *,
+    credential: Credential,
+    why: str,
+    actor: Actor,
+    at: datetime,
+    tried_at: datetime | None = None,
+) -> None:
+    """Stop every document of this token until somebody mends it; holding twice is once.
+
+    tried_at: when the refused token was tried; one that was stored since is not the refused one.
+    """
+    held = Credential.objects.filter(pk=credential.pk, held_at=None, stored_at__lte=tried_at or at)
     if held.update(held_at=at, held_why=why[:200]):
         audit.record(actor, AuditAction.CREDENTIAL_HELD, credential, at=at)
 

@@ -13,8 +13,9 @@ from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
 from fbr import channels
-from fbr.models import Credential, Outbox
+from fbr.models import Outbox
 from fbr.outcomes import Hold
+from fbr.services import credentials
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice, InvoiceLine
@@ -47,9 +48,7 @@ def issue(
         invoice, State.QUEUED, actor=actor, at=at, also={**frozen, "version": version}
     )
     body = channels.dialect_of(invoice.channel).body_of(invoice, lines)
-    credential = Credential.objects.filter(
-        legal_entity=entity, environment=invoice.environment
-    ).first()
+    credential = credentials.for_issue(entity, invoice.environment)
     work = Outbox(
         tenant_id=invoice.tenant_id,
         invoice=invoice,

@@ -67,10 +67,10 @@ def send_one(*, work_id: UUID, actor: Actor) -> Settled | None:
     if fence is None:
         return None
     crashpoint("after_T1")
-    work, token = _ready(work_id, fence, actor)
-    if token is None:
+    marked = _mark(work_id, fence, actor)
+    if marked is None:
         return None
-    attempt = _mark(work, fence, actor)
+    work, attempt, token = marked
     crashpoint("after_T2")
     if connection.in_atomic_block:
         raise RuntimeError("a transaction is open across the wire")
@@ -103,30 +103,22 @@ def _lease(work_id: UUID) -> int | None:
     return fence
 
 
-def _ready(work_id: UUID, fence: int, actor: Actor) -> tuple[Outbox, str | None]:
-    """Everything that must hold before a byte leaves; what does not is a hold, no rejection."""
-    with transaction.atomic(durable=True):
-        work = Outbox.objects.select_related("credential", "invoice").get(pk=work_id)
-        if hashlib.sha256(bytes(work.body)).hexdigest() != work.body_sha256:
-            raise RuntimeError(f"the bytes of work {work.pk} are not those that were issued")
-        try:
-            return work, credentials.token_for(work, seller_ntn_cnic=work.invoice.seller_ntn_cnic)
-        except gateway.NoToken as missing:
-            logger.warning("fbr.no_token", extra={"work": str(work.pk), "why": missing.message})
-            _back_to_queue(work, fence, hold=Hold.CREDENTIAL)
-            return work, None
-
-
-def _mark(work: Outbox, fence: int, actor: Actor) -> Attempt:
-    """T2. About to send: durable before the first byte.
+def _mark(work_id: UUID, fence: int, actor: Actor) -> tuple[Outbox, Attempt, str] | None:
+    """T2. About to send: durable before the first byte. None when there is no token to send with.
 
     Raises: StateConflict when the lease was lost or the document is no longer queued.
     """
     with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = on")
-        now = clock.database_now()
-        mine = Outbox.objects.filter(pk=work.pk, attempt_no=fence, state=WorkState.WAITING)
+        now = _durable_now()
+        work = Outbox.objects.select_related("credential", "invoice").get(pk=work_id)
+        token = _token(work)
+        mine = Outbox.objects.filter(pk=work_id, attempt_no=fence, state=WorkState.WAITING)
+        if token is None:
+            # The document waits for somebody to mend the token; it was never submitting. A held
+            # token holds it by itself: its release must not come before a word written here.
+            held = work.credential is not None and work.credential.held_at is not None
+            mine.update(hold_reason="" if held else Hold.CREDENTIAL, lease_until=None, leased_by="")
+            return None
         # The lease begins anew: whatever T1 waited for, the whole send fits into it.
         lease_until = now + timedelta(seconds=settings.FBR_LEASE_S)
         if not mine.update(state=WorkState.SENDING, lease_until=lease_until):
@@ -142,7 +134,27 @@ def _mark(work: Outbox, fence: int, actor: Actor) -> Attempt:
             started_at=now,
         )
         rows.insert(attempt)
-    return attempt
+    return work, attempt, token
+
+
+def _durable_now() -> datetime:
+    """The database's clock, and its promise that this commit survives a power cut."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('synchronous_commit', 'on', true), clock_timestamp()")
+        row = cursor.fetchone()
+    at: datetime = row[1]
+    return at
+
+
+def _token(work: Outbox) -> str | None:
+    """The token for these very bytes, or None: what is missing is a hold, no rejection."""
+    if hashlib.sha256(bytes(work.body)).hexdigest() != work.body_sha256:
+        raise RuntimeError(f"the bytes of work {work.pk} are not those that were issued")
+    try:
+        return credentials.token_for(work, seller_ntn_cnic=work.invoice.seller_ntn_cnic)
+    except gateway.NoToken as missing:
+        logger.warning("fbr.no_token", extra={"work": str(work.pk), "why": missing.message})
+        return None
 
 
 def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
@@ -162,10 +174,9 @@ def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
 def _journal(attempt: Attempt, call: Call, evidence: Evidence) -> None:
     """T4. The raw answer, in a transaction of its own, before any interpretation."""
     with transaction.atomic(durable=True):
-        now = clock.database_now()
         Attempt.objects.filter(pk=attempt.pk, answered_at=None).update(
             call=call,
-            answered_at=now,
+            answered_at=clock.DatabaseNow(),
             sent=evidence.sent,
             http_status=evidence.status,
             answer=evidence.body,
@@ -228,7 +239,7 @@ def settle(work: Outbox, attempt: Attempt, reading: Reading, *, actor: Actor) ->
             )
             _close(work, WorkState.DONE, now)
         case Outcome.RETRYABLE | Outcome.AUTH:
-            _again(work, reading, actor, now)
+            _again(work, attempt, reading, actor, now)
         case Outcome.UNCERTAIN:
             lifecycle.transition(
                 work.invoice, State.UNCERTAIN, actor=actor, at=now, note=reading.why[:300]
@@ -283,11 +294,17 @@ def _problems(reading: Reading) -> Iterable[dict[str, Any]]:
         yield codes.unexplained(reading.why).as_dict()
 
 
-def _again(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> None:
+def _again(work: Outbox, attempt: Attempt, reading: Reading, actor: Actor, now: datetime) -> None:
     """Proven not recorded: back into the queue, later."""
     lifecycle.transition(work.invoice, State.QUEUED, actor=actor, at=now, note=reading.why[:300])
     if reading.outcome == Outcome.AUTH and work.credential is not None:
-        credentials.hold(credential=work.credential, why=reading.why, actor=actor, at=now)
+        credentials.hold(
+            credential=work.credential,
+            why=reading.why,
+            tried_at=attempt.started_at,
+            actor=actor,
+            at=now,
+        )
     wait = backoff.wait(
         attempt=work.attempt_no,
         dice=random.random(),  # noqa: S311 -- jitter, no secret
@@ -302,13 +319,6 @@ def _again(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> None:
         run_after=run_after,
         lease_until=None,
         leased_by="",
-    )
-
-
-def _back_to_queue(work: Outbox, fence: int, *, hold: Hold) -> None:
-    """Before T2: give the lease back; the document was never submitting."""
-    Outbox.objects.filter(pk=work.pk, attempt_no=fence, state=WorkState.WAITING).update(
-        hold_reason=hold, lease_until=None, leased_by=""
     )
 
 

@@ -84,7 +84,7 @@ def context(page: Page, *, actor: Actor, at: datetime) -> Context:
     judgement = _judged(page, at=at)
     state = page.invoice.state if page.invoice else State.DRAFT
     return _running(page, judgement) | {
-        "title": pages.number_of(page.invoice) if page.invoice else _("New invoice"),
+        "title": pages.title_of(page.invoice) if page.invoice else _("New invoice"),
         "state": look_of(state),
         "form": _head(page, judgement),
         "inline": _INLINE,
@@ -181,7 +181,12 @@ def buyer_note(buyer: Any) -> Context:
 def _verdict(page: Page, judgement: Judgement) -> Context | None:
     """Why the page came back instead of going on."""
     if page.conflict:
-        return {"tone": "attention", "icon": "merge", "title": page.conflict, "conflict": True}
+        return {
+            "tone": "attention",
+            "icon": "merge",
+            "title": page.conflict,
+            "text": _conflict_text(page.other),
+        }
     found = len(judgement.faults)
     if not page.is_asked or not found:
         return None
@@ -192,6 +197,15 @@ def _verdict(page: Page, judgement: Judgement) -> Context | None:
         found,
     ) % {"n": found}
     return {"tone": "danger", "icon": "alert", "title": title, "text": text}
+
+
+def _conflict_text(other: Invoice | None) -> str:
+    if other is None or other.state not in EDITABLE:
+        return _("What you typed is still here, but it cannot be kept in this invoice any more.")
+    return _(
+        "What you typed is still here. Look at the other version first; then keep yours over it,"
+        " or leave it."
+    )
 
 
 # --- the lines --------------------------------------------------------------------------------
@@ -292,6 +306,7 @@ def _problem(fault: Fault, prefix: str = "") -> Context:
 def _missing(faults: Sequence[Fault]) -> str:
     """Customer; line 2: HS code, quantity."""
     missing = [fault for fault in faults if fault.is_missing]
+    missing.sort(key=lambda each: (each.row.number if each.row else 0, each.field == ""))
     parts = []
     for number, group in groupby(missing, key=lambda each: each.row.number if each.row else 0):
         labels = ", ".join(filter(None, (_label(each) for each in group)))

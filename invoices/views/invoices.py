@@ -133,7 +133,7 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     context = pages.moving_parts(invoice, request.actor) | {
         "invoice": {
             "id": invoice.pk,
-            "number": pages.number_of(invoice),
+            "number": pages.title_of(invoice),
             "kind": invoice.get_document_type_display(),
             "date": invoice.invoice_date,
             "reference": invoice.client_reference,
@@ -188,7 +188,7 @@ def pdf(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     elif not is_fragment(request):
         return printing.download(kept, invoice)
     context = {
-        "number": pages.number_of(invoice),
+        "number": pages.title_of(invoice),
         "back": invoice.get_absolute_url(),
         "here": request.path,
         "ready": kept is not None,

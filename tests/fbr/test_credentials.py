@@ -33,6 +33,10 @@ def store(entity, token=TOKEN, environment="sandbox", actor=SYSTEM, at=AT):
     )
 
 
+def hold(credential, why="401", at=AT, tried_at=AT):
+    credentials.hold(credential=credential, why=why, actor=SYSTEM, at=at, tried_at=tried_at)
+
+
 def token_for(work, seller=NTN):
     fresh = Outbox.objects.select_related("credential").get(pk=work.pk)
     return credentials.token_for(fresh, seller_ntn_cnic=seller)
@@ -124,7 +128,7 @@ def test_what_cannot_be_a_token_is_refused(entity, token):
 def test_tokens_are_for_those_who_manage_the_business(entity, request, who):
     actor = request.getfixturevalue(who)
     credential = store(entity)
-    credentials.hold(credential=credential, why="401", actor=SYSTEM, at=AT)
+    hold(credential, "401", at=AT)
     before = everything()
 
     with pytest.raises(NotAllowed):
@@ -245,19 +249,28 @@ def test_a_credential_of_another_tenant_cannot_be_named(entity, other_business):
 def test_hold_is_written_once_and_says_why(entity):
     credential = store(entity)
 
-    credentials.hold(credential=credential, why="gateway fault 900901", actor=SYSTEM, at=AT)
-    credentials.hold(credential=credential, why="another reason", actor=SYSTEM, at=LATER)
+    hold(credential, "gateway fault 900901", at=AT)
+    hold(credential, "another reason", at=LATER)
 
     stored = Credential.objects.get()
     assert (stored.held_at, stored.held_why) == (AT, "gateway fault 900901")
     assert AuditEvent.objects.filter(action=AuditAction.CREDENTIAL_HELD).count() == 1
 
 
+def test_a_refusal_of_the_token_before_holds_nothing(entity):
+    credential = store(entity, at=LATER)
+    before = everything()
+
+    hold(credential, tried_at=AT)
+
+    assert everything() == before
+
+
 def test_a_held_credential_shows_on_what_waits_for_it(entity):
     credential = store(entity)
     invoice = factories.make_issued()
 
-    credentials.hold(credential=credential, why="401", actor=SYSTEM, at=AT)
+    hold(credential, "401", at=AT)
 
     assert selectors.holds([invoice]) == {invoice.pk: Hold.CREDENTIAL}
     assert selectors.backlog() == selectors.Backlog(waiting=0, held=1, stopped=0)
@@ -266,7 +279,7 @@ def test_a_held_credential_shows_on_what_waits_for_it(entity):
 def test_release_lets_everything_go_again(entity):
     waiting = factories.make_issued()
     credential = store(entity)
-    credentials.hold(credential=credential, why="401", actor=SYSTEM, at=AT)
+    hold(credential, "401", at=AT)
     Outbox.objects.update(hold_reason=Hold.CREDENTIAL)
 
     credentials.release(credential=credential, actor=SYSTEM, at=LATER)
@@ -298,7 +311,7 @@ def test_a_new_token_releases_what_waited_for_one(entity):
 
 def test_a_new_token_ends_the_hold_of_the_old_one(entity):
     credential = store(entity)
-    credentials.hold(credential=credential, why="401", actor=SYSTEM, at=AT)
+    hold(credential, "401", at=AT)
 
     store(entity, "a-new-token-0002")
 
@@ -306,14 +319,14 @@ def test_a_new_token_ends_the_hold_of_the_old_one(entity):
     assert token_for(work_of(factories.make_issued())) == "a-new-token-0002"
 
 
-@pytest.mark.parametrize("hold", [h for h in Hold if h != Hold.CREDENTIAL])
-def test_a_token_ends_no_hold_of_another_kind(entity, hold):
+@pytest.mark.parametrize("reason", [reason for reason in Hold if reason != Hold.CREDENTIAL])
+def test_a_token_ends_no_hold_of_another_kind(entity, reason):
     waiting = factories.make_issued()
-    Outbox.objects.update(hold_reason=hold)
+    Outbox.objects.update(hold_reason=reason)
 
     store(entity)
 
-    assert work_of(waiting).hold_reason == hold
+    assert work_of(waiting).hold_reason == reason
 
 
 def test_a_token_of_the_other_environment_releases_nothing(entity):

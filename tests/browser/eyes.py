@@ -1,0 +1,76 @@
+"""A page that is watched: errors, violations, sideways scroll, and pictures of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page
+
+SIZES: Final = {1366: 900, 360: 740}
+AXE: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+GRAVE: Final = {"serious", "critical"}
+# A refused form is an answer of ours: the browser calls any 4xx an error.
+EXPECTED: Final = re.compile(r"status of (409|422)")
+
+
+class Eyes:
+    """Looks at one page of the browser."""
+
+    def __init__(self, page: Page, pictures: Path) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self._pictures = pictures
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not EXPECTED.search(message.text):
+            self.errors.append(f"{self.page.url}: {message.text}")
+
+    def sign_in(self, email: str, password: str) -> None:
+        """By typing, as a person does."""
+        self.page.goto("/accounts/login/")
+        self.page.locator("input[type=email]").fill(email)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(lambda url: "/accounts/" not in url)
+
+    def visit(self, address: str) -> None:
+        """Open a page, and stay on it until nothing moves any more."""
+        answer = self.page.goto(address)
+        assert answer, address
+        assert answer.status == 200, f"{address}: {answer.status}"
+        assert self.page.url.endswith(address), f"{address} led to {self.page.url}"
+        self.page.wait_for_load_state("networkidle")
+
+    def look(self, name: str, *, axe: bool = True) -> None:
+        """A picture in each size and light; none may scroll sideways or shut anybody out."""
+        for width, height in SIZES.items():
+            self.page.set_viewport_size({"width": width, "height": height})
+            for light in ("light", "dark"):
+                self.page.emulate_media(color_scheme=light)
+                self._assert_no_sideways_scroll(f"{name} at {width}")
+                self.page.screenshot(
+                    path=self._pictures / f"{name}-{width}-{light}.png", full_page=True
+                )
+                if axe and (width, light) in {(1366, "light"), (360, "dark")}:
+                    self.assert_open_to_all(f"{name}, {width}, {light}")
+        self.page.set_viewport_size({"width": 1366, "height": 900})
+        self.page.emulate_media(color_scheme="light")
+
+    def _assert_no_sideways_scroll(self, where: str) -> None:
+        excess = self.page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+        assert excess <= 0, f"{where}: {excess} pixels stand out sideways"
+
+    def assert_open_to_all(self, where: str) -> None:
+        """No grave finding of axe."""
+        found = Axe().run(self.page, options=AXE).response["violations"]
+        grave = [
+            (each["id"], [node["html"][:160] for node in each["nodes"][:3]])
+            for each in found
+            if each["impact"] in GRAVE
+        ]
+        assert grave == [], where
