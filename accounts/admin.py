@@ -23,7 +23,7 @@ from django.http import HttpRequest
 from accounts.models import User
 
 # The second factor and the lock-out stand in allauth's sign-in; the desk's own has neither.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way
 
 
 class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs

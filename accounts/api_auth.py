@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.core.cache import caches
 from django.db import transaction
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
@@ -85,3 +86,13 @@ def entered(request: Request) -> Iterator[Actor]:
     holder: Any = request.user
     with tenancy.in_tenant(holder.tenant_id), transaction.atomic():
         yield holder.actor
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+    """How the OpenAPI document names the key."""
+
+    target_class = "accounts.api_auth.KeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}

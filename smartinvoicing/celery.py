@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from typing import Any, Final
 
 from celery import Celery
 from celery.fixups import django as fixup
+from celery.signals import beat_init, celeryd_init
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from kombu.exceptions import OperationalError
+
+from smartinvoicing import checks
 
 logger = logging.getLogger(__name__)
 
@@ -57,3 +62,14 @@ def _keep_connection(self: Any, **kwargs: Any) -> None:
 
 # Measured: twice the rate.
 fixup.DjangoWorkerFixup.close_database = _keep_connection  # type: ignore[attr-defined]  # not in its stubs
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _refuse_unsafe(**kwargs: Any) -> None:
+    """Django checks no worker; what a receiver raises is only logged, so this ends it itself."""
+    try:
+        checks.refuse_unsafe()
+    except ImproperlyConfigured as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        raise SystemExit(1) from wrong

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+_migrating: ContextVar[bool] = ContextVar("migrating", default=False)
+
+
+@contextmanager
+def migration_step() -> Iterator[None]:
+    """Inside the block this process is the one that may hold the owner's address."""
+    token = _migrating.set(True)
+    try:
+        yield
+    finally:
+        _migrating.reset(token)
 
 
 @register(Tags.security)
@@ -44,19 +62,35 @@ def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
         and "DATABASE_URL must be the role app's, never the owner's or a superuser's.",
         "E008": database["OPTIONS"].get("sslmode") != "verify-full"
         and "DATABASE_URL needs sslmode=verify-full.",
-        "E009": not settings.REDIS_URL.startswith("rediss://") and "REDIS_URL must be rediss://.",
+        "E009": not _proves_itself(settings.REDIS_URL)
+        and "REDIS_URL must be rediss://…?ssl_cert_reqs=required.",
         "E010": not settings.EMAIL_HOST and "SMTP_HOST is not set: nobody could sign up.",
         "E011": settings.DATABASE_OWNER_URL
+        and not _migrating.get()
         and "DATABASE_OWNER_URL is for the migration step only; this process must not hold it.",
     }
     return [Error(text, id=f"smartinvoicing.{code}") for code, text in wrong.items() if text]
 
 
+def _proves_itself(redis_url: str) -> bool:
+    """Without the last word Kombu looks at no certificate."""
+    parts = urlsplit(redis_url)
+    return parts.scheme == "rediss" and parse_qs(parts.query).get("ssl_cert_reqs") == ["required"]
+
+
+def refuse_unsafe(**kwargs: Any) -> None:
+    """For processes that Django itself does not check: web, workers, beat.
+
+    Raises: ImproperlyConfigured with all that is wrong.
+    """
+    wrong = [message for message in run_checks(tags=[Tags.security]) if message.is_serious()]
+    if wrong:
+        raise ImproperlyConfigured("\n".join(str(message) for message in wrong))
+
+
 @register(Tags.database)
 def role_is_bound(**kwargs: Any) -> list[CheckMessage]:
     """The role that serves requests must be under the row policies."""
-    from django.db import connection  # noqa: PLC0415 -- a database check runs only when asked
-
     if not kwargs.get("databases") or connection.settings_dict["USER"] == "owner":
         return []
     with connection.cursor() as cursor:

@@ -18,14 +18,16 @@ _SECRET_KEYS: Final = re.compile(
 _PATTERNS: Final = (
     re.compile(r"(?i)bearer\s+[A-Za-z0-9._~+/=-]+"),
     re.compile(r"\bsi_[A-Za-z0-9_-]{20,}"),  # our API keys
-    re.compile(r"(?i)(\w+://[^:/\s]+:)[^@\s]+(?=@)"),  # a password inside an address
+    re.compile(r"(?i)(\w+://[^:/\s]*:)[^@\s]+(?=@)"),  # a password inside an address
     re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"),  # e-mail
     re.compile(r"\b\d{5}-?\d{7}-?\d\b"),  # CNIC
     re.compile(r"\b\d{7}-\d\b"),  # NTN with its check digit
-    re.compile(r"\bPK\d{2}[A-Z]{4}\d{16}\b"),  # IBAN
-    re.compile(r"(?:\+92|\b0092|\b0)3\d{2}[- ]?\d{7}\b"),  # phone
+    re.compile(r"\bPK\d{2}(?: ?[A-Z0-9]{4}){5}\b"),  # IBAN
+    re.compile(r"(?:\+92[- ]?|\b0092[- ]?|\b0)3\d{2}[- ]?\d{7}\b"),  # phone
     re.compile(r"\b(?:\d[ -]?){15,16}\b"),  # card
 )
+# JSON leaves these as they are, and some readers take them for the end of a line.
+_LINE_ENDS: Final = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -63,4 +65,4 @@ class JsonFormatter(logging.Formatter):
                 line[name] = _clean(name, value)
         if record.exc_info:
             line["trace"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, ensure_ascii=False, default=str).translate(_LINE_ENDS)

@@ -9,161 +9,495 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Tenant',
+            name="Tenant",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('opened_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("opened_at", models.DateTimeField()),
             ],
             options={
-                'base_manager_name': 'objects',
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail')),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='name')),
-                ('is_staff', models.BooleanField(default=False, verbose_name='works for SmartInvoicing')),
-                ('is_active', models.BooleanField(default=True, verbose_name='may sign in')),
-                ('date_joined', models.DateTimeField(default=smartinvoicing.clock.now, verbose_name='since')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail")),
+                ("name", models.CharField(blank=True, max_length=120, verbose_name="name")),
+                (
+                    "is_staff",
+                    models.BooleanField(default=False, verbose_name="works for SmartInvoicing"),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="may sign in")),
+                (
+                    "date_joined",
+                    models.DateTimeField(default=smartinvoicing.clock.now, verbose_name="since"),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Administrator'), ('accountant', 'Accountant'), ('operator', 'Operator'), ('viewer', 'Viewer'), ('auditor', 'Auditor')], max_length=12, verbose_name='role')),
-                ('since', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Administrator"),
+                            ("accountant", "Accountant"),
+                            ("operator", "Operator"),
+                            ("viewer", "Viewer"),
+                            ("auditor", "Auditor"),
+                        ],
+                        max_length=12,
+                        verbose_name="role",
+                    ),
+                ),
+                ("since", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='accounts_membership_tenant_id'), models.UniqueConstraint(fields=('tenant', 'user'), name='accounts_membership_once')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "id"), name="accounts_membership_tenant_id"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant", "user"), name="accounts_membership_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LegalEntity',
+            name="LegalEntity",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200, verbose_name='registered name')),
-                ('ntn_cnic', models.CharField(max_length=13, verbose_name='NTN or CNIC')),
-                ('strn', models.CharField(blank=True, max_length=13, verbose_name='STRN')),
-                ('province', models.CharField(choices=[('PUNJAB', 'Punjab'), ('SINDH', 'Sindh'), ('KHYBER PAKHTUNKHWA', 'Khyber Pakhtunkhwa'), ('BALOCHISTAN', 'Balochistan'), ('CAPITAL TERRITORY', 'Islamabad Capital Territory'), ('AZAD JAMMU AND KASHMIR', 'Azad Jammu and Kashmir'), ('GILGIT BALTISTAN', 'Gilgit-Baltistan')], max_length=30, verbose_name='province')),
-                ('address', models.CharField(max_length=300, verbose_name='address')),
-                ('phone', models.CharField(blank=True, max_length=20, verbose_name='phone')),
-                ('activity', models.CharField(choices=[('Manufacturer', 'Manufacturer'), ('Importer', 'Importer'), ('Distributor', 'Distributor'), ('Wholesaler', 'Wholesaler'), ('Exporter', 'Exporter'), ('Retailer', 'Retailer'), ('Service Provider', 'Service provider'), ('Other', 'Other')], default='Other', max_length=30, verbose_name='business activity')),
-                ('sector', models.CharField(choices=[('All Other Sectors', 'All other sectors'), ('Steel', 'Steel'), ('FMCG', 'Fast-moving consumer goods'), ('Textile', 'Textile'), ('Telecom', 'Telecom'), ('Petroleum', 'Petroleum'), ('Electricity Distribution', 'Electricity distribution'), ('Gas Distribution', 'Gas distribution'), ('Services', 'Services'), ('Automobile', 'Automobile'), ('CNG Stations', 'CNG stations'), ('Pharmaceuticals', 'Pharmaceuticals'), ('Wholesale / Retails', 'Wholesale and retail')], default='All Other Sectors', max_length=40, verbose_name='sector')),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], default='sandbox', max_length=10, verbose_name='FBR environment')),
-                ('software_no', models.CharField(blank=True, max_length=40, verbose_name='software registration number')),
-                ('series', models.CharField(default='INV', max_length=10, verbose_name='prefix of invoice numbers')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="registered name")),
+                ("ntn_cnic", models.CharField(max_length=13, verbose_name="NTN or CNIC")),
+                ("strn", models.CharField(blank=True, max_length=13, verbose_name="STRN")),
+                (
+                    "province",
+                    models.CharField(
+                        choices=[
+                            ("PUNJAB", "Punjab"),
+                            ("SINDH", "Sindh"),
+                            ("KHYBER PAKHTUNKHWA", "Khyber Pakhtunkhwa"),
+                            ("BALOCHISTAN", "Balochistan"),
+                            ("CAPITAL TERRITORY", "Islamabad Capital Territory"),
+                            ("AZAD JAMMU AND KASHMIR", "Azad Jammu and Kashmir"),
+                            ("GILGIT BALTISTAN", "Gilgit-Baltistan"),
+                        ],
+                        max_length=30,
+                        verbose_name="province",
+                    ),
+                ),
+                ("address", models.CharField(max_length=300, verbose_name="address")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
+                (
+                    "activity",
+                    models.CharField(
+                        choices=[
+                            ("Manufacturer", "Manufacturer"),
+                            ("Importer", "Importer"),
+                            ("Distributor", "Distributor"),
+                            ("Wholesaler", "Wholesaler"),
+                            ("Exporter", "Exporter"),
+                            ("Retailer", "Retailer"),
+                            ("Service Provider", "Service provider"),
+                            ("Other", "Other"),
+                        ],
+                        default="Other",
+                        max_length=30,
+                        verbose_name="business activity",
+                    ),
+                ),
+                (
+                    "sector",
+                    models.CharField(
+                        choices=[
+                            ("All Other Sectors", "All other sectors"),
+                            ("Steel", "Steel"),
+                            ("FMCG", "Fast-moving consumer goods"),
+                            ("Textile", "Textile"),
+                            ("Telecom", "Telecom"),
+                            ("Petroleum", "Petroleum"),
+                            ("Electricity Distribution", "Electricity distribution"),
+                            ("Gas Distribution", "Gas distribution"),
+                            ("Services", "Services"),
+                            ("Automobile", "Automobile"),
+                            ("CNG Stations", "CNG stations"),
+                            ("Pharmaceuticals", "Pharmaceuticals"),
+                            ("Wholesale / Retails", "Wholesale and retail"),
+                        ],
+                        default="All Other Sectors",
+                        max_length=40,
+                        verbose_name="sector",
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("sandbox", "Sandbox"), ("production", "Production")],
+                        default="sandbox",
+                        max_length=10,
+                        verbose_name="FBR environment",
+                    ),
+                ),
+                (
+                    "software_no",
+                    models.CharField(
+                        blank=True, max_length=40, verbose_name="software registration number"
+                    ),
+                ),
+                (
+                    "series",
+                    models.CharField(
+                        default="INV", max_length=10, verbose_name="prefix of invoice numbers"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='accounts_legalentity_tenant_id'), models.UniqueConstraint(fields=('tenant', 'ntn_cnic'), name='accounts_legalentity_once_a_tenant')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "id"), name="accounts_legalentity_tenant_id"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant", "ntn_cnic"), name="accounts_legalentity_once_a_tenant"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Administrator'), ('accountant', 'Accountant'), ('operator', 'Operator'), ('viewer', 'Viewer'), ('auditor', 'Auditor')], max_length=12, verbose_name='role')),
-                ('secret_hash', models.CharField(max_length=64, unique=True)),
-                ('invited_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('invited_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Administrator"),
+                            ("accountant", "Accountant"),
+                            ("operator", "Operator"),
+                            ("viewer", "Viewer"),
+                            ("auditor", "Auditor"),
+                        ],
+                        max_length=12,
+                        verbose_name="role",
+                    ),
+                ),
+                ("secret_hash", models.CharField(max_length=64, unique=True)),
+                ("invited_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='accounts_invitation_tenant_id')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "id"), name="accounts_invitation_tenant_id"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=200)),
-                ('body_hash', models.CharField(max_length=64)),
-                ('status', models.PositiveSmallIntegerField()),
-                ('answer', models.JSONField()),
-                ('at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("body_hash", models.CharField(max_length=64)),
+                ("status", models.PositiveSmallIntegerField()),
+                ("answer", models.JSONField()),
+                ("at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='accounts_idempotencykey_tenant_id'), models.UniqueConstraint(fields=('tenant', 'key'), name='accounts_idempotency_once')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "id"), name="accounts_idempotencykey_tenant_id"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant", "key"), name="accounts_idempotency_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=80, verbose_name='who')),
-                ('action', models.CharField(choices=[('tenant.opened', 'Business opened'), ('entity.changed', 'Business profile changed'), ('member.invited', 'Person invited'), ('member.joined', 'Person joined'), ('member.changed', 'Role changed'), ('member.removed', 'Person removed'), ('key.made', 'API key made'), ('key.revoked', 'API key revoked'), ('buyer.saved', 'Customer saved'), ('product.saved', 'Product saved'), ('draft.saved', 'Draft saved'), ('draft.deleted', 'Draft deleted'), ('invoice.issued', 'Invoice issued'), ('invoice.settled', "FBR's answer applied"), ('invoice.voided', 'Invoice voided'), ('credential.stored', 'FBR token stored'), ('credential.held', 'FBR token held'), ('credential.released', 'FBR token released')], max_length=40, verbose_name='what')),
-                ('object_type', models.CharField(max_length=40)),
-                ('object_id', models.UUIDField()),
-                ('details', models.JSONField(default=dict)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=80, verbose_name="who")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("tenant.opened", "Business opened"),
+                            ("entity.changed", "Business profile changed"),
+                            ("member.invited", "Person invited"),
+                            ("member.joined", "Person joined"),
+                            ("member.changed", "Role changed"),
+                            ("member.removed", "Person removed"),
+                            ("key.made", "API key made"),
+                            ("key.revoked", "API key revoked"),
+                            ("buyer.saved", "Customer saved"),
+                            ("product.saved", "Product saved"),
+                            ("draft.saved", "Draft saved"),
+                            ("draft.deleted", "Draft deleted"),
+                            ("invoice.issued", "Invoice issued"),
+                            ("invoice.settled", "FBR's answer applied"),
+                            ("invoice.voided", "Invoice voided"),
+                            ("credential.stored", "FBR token stored"),
+                            ("credential.held", "FBR token held"),
+                            ("credential.released", "FBR token released"),
+                        ],
+                        max_length=40,
+                        verbose_name="what",
+                    ),
+                ),
+                ("object_type", models.CharField(max_length=40)),
+                ("object_id", models.UUIDField()),
+                ("details", models.JSONField(default=dict)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['tenant', '-at', '-id'], name='accounts_audit_newest')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='accounts_auditevent_tenant_id')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["tenant", "-at", "-id"], name="accounts_audit_newest")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "id"), name="accounts_auditevent_tenant_id"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.UUIDField(default=smartinvoicing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('prefix', models.CharField(max_length=12)),
-                ('key_hash', models.CharField(max_length=64, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None)),
-                ('made_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=smartinvoicing.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("prefix", models.CharField(max_length=12)),
+                ("key_hash", models.CharField(max_length=64, unique=True)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), size=None
+                    ),
+                ),
+                ("made_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='accounts_apikey_tenant_id')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "id"), name="accounts_apikey_tenant_id"
+                    )
+                ],
             },
         ),
     ]

@@ -62,8 +62,8 @@ def read_dry_run(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
     verdict = answer.get("validationResponse") if isinstance(answer, dict) else None
     if evidence.status == 200 and isinstance(verdict, dict):
         statuses = verdict.get("invoiceStatuses")
-        known = isinstance(statuses, list) and all(isinstance(row, dict) for row in statuses)
-        rows = statuses if known else []
+        rows = statuses if isinstance(statuses, list) else []
+        rows = rows if all(isinstance(row, dict) for row in rows) else []
         marks = {_status(row) for row in (verdict, *rows)}
         if len(rows) == lines and marks == {"00"} and not _codes(verdict, rows):
             return Reading(outcome=Outcome.ACCEPTED, why="valid")

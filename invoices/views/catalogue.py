@@ -88,7 +88,7 @@ def _buyer(request: MemberRequest, row: Buyer, *, title: str) -> HttpResponse:
         )
         if _done(request, form, problems, deed):
             return redirect("invoices:buyers")
-    stored = not row._state.adding  # noqa: SLF001 -- Django's documented place of it
+    stored = not row._state.adding
     back = {"url": reverse("invoices:buyers"), "label": _("Customers")}
     context = _form_page(request, form, title=title, back=back)
     context["actions"] = _buyer_actions(request, row) if stored else []

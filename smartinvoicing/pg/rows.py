@@ -34,11 +34,11 @@ class _Shape:
 
 @cache
 def _shape(model: type[models.Model]) -> _Shape:
-    quote: Callable[[str], str] = connection.ops.quote_name
+    quote: Callable[[Any], str] = connection.ops.quote_name
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     columns = ", ".join(quote(field.column) for field in fields)
     return _Shape(
-        head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ",
+        head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ",  # noqa: S608 -- our models' names
         names=tuple(field.attname for field in fields),
         json_at=frozenset(
             place for place, field in enumerate(fields) if isinstance(field, models.JSONField)

@@ -8,11 +8,25 @@ from django.conf import settings
 from django.core.management.commands import migrate
 from django.db import connection
 
-from smartinvoicing.pg import roles
+from smartinvoicing import checks
+from smartinvoicing.pg import databases, roles
 
 
 class Command(migrate.Command):
     help = migrate.Command.help
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Roles and rights before the checks and the first table: they reach new tables only."""
+        owner = settings.DATABASE_OWNER_URL
+        if not owner or options.get("check_unapplied"):
+            return super().execute(*args, **options)
+        password = connection.settings_dict["PASSWORD"]
+        databases.prepare_as_owner(owner, roles.with_user(owner, roles.APP, password))
+        with checks.migration_step():
+            done = super().execute(*args, **options)
+        with roles.session(owner) as cursor:
+            databases.guard_history(cursor)  # the table is there now
+        return done
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Migrate as owner where DATABASE_OWNER_URL is set, then be app again."""
