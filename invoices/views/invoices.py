@@ -130,6 +130,10 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
 def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     """One document. What happens at FBR comes from above, as a fragment."""
     invoice = selectors.invoice(invoice_id)
+    lines = selectors.lines_of(invoice)
+    if invoice.state == State.DRAFT:
+        problems = drafts.problems_now(invoice, lines, at=clock.now())
+        invoice.problems = [problem.as_dict() for problem in problems]
     context = pages.moving_parts(invoice, request.actor) | {
         "invoice": {
             "id": invoice.pk,
@@ -143,7 +147,7 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         },
         "seller": pages.seller_of(invoice),
         "buyer": pages.buyer_of(invoice),
-        "lines": pages.lines_of(selectors.lines_of(invoice)),
+        "lines": pages.lines_of(lines),
         "totals": pages.totals_of(invoice),
         "beside": pages.beside_totals(invoice),
     }

@@ -246,14 +246,13 @@ def test_nobody_signed_in_sees_nothing(theirs, client, route):
 def test_no_list_tells_of_the_other_tenant(business, theirs, client, route):
     client.force_login(factories.make_member(business, Role.OWNER))
     key = factories.make_key(business, factories.make_member(business))
-    query = {"buyer": str(theirs.ids["buyer_id"]), "q": SECRET, "tenant": str(theirs.tenant.pk)}
+    query = {"buyer": str(theirs.ids["buyer_id"]), "q": SECRET[:5], "tenant": str(theirs.tenant.pk)}
 
     answer = client.get(
         reverse(route.name), query, headers={"Authorization": f"Bearer {key}"}, follow=True
     )
 
-    shown = answer.content.replace(f'value="{SECRET}"'.encode(), b"")  # what was typed, again
-    assert SECRET.encode() not in shown
+    assert SECRET.encode() not in b"".join(answer)
 
 
 @pytest.mark.parametrize("field", ["buyer_id", "product_id"])
