@@ -25,11 +25,12 @@ from invoices.enums import State
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import drafts, printing
 from smartinvoicing import clock
-from smartinvoicing.api import body_of
+from smartinvoicing.api import Malformed, body_of
 from smartinvoicing.celery import tell
 from smartinvoicing.errors import Problem, RuleViolation
 
 _LOOK_AGAIN_S: Final = 1
+_LONGEST_KEY: Final = 200
 
 
 def shown(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
@@ -46,6 +47,14 @@ def _merged(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     if "buyer_id" in given and "buyer" not in given:
         kept.pop("buyer", None)
     return {**kept, **given}
+
+
+def _key(request: Request) -> str:
+    """Raises: RuleViolation for one too long to be told from others."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > _LONGEST_KEY:
+        raise RuleViolation(f"An Idempotency-Key has at most {_LONGEST_KEY} characters.")
+    return key
 
 
 def _wants_issue(body: dict[str, Any]) -> bool:
@@ -124,7 +133,9 @@ class Invoices(APIView):
     def post(self, request: Request) -> Response:
         """Write a document, and issue it where the body says so."""
         raw = bytes(request._request.body)  # noqa: SLF001 -- DRF keeps the bytes nowhere else
-        key = request.headers.get("Idempotency-Key", "")[:200]
+        if not raw:
+            raise Malformed  # DRF takes nothing at all for an empty object
+        key = _key(request)
         body, at = body_of(request), clock.now()
         with drafts.reference_once(), entered(request) as actor:
             replay = idempotency.begin(key, raw) if key else None

@@ -53,9 +53,6 @@ def issue(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         messages.warning(request, conflict.message)
         return redirect(invoice)
     transaction.on_commit(tasks.ring)
-    messages.success(
-        request, _("%(number)s is issued and on its way to FBR.") % {"number": invoice.number}
-    )
     return redirect(invoice)
 
 

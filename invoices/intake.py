@@ -111,7 +111,7 @@ class Reader:
         """Fields that nobody asked for: said, not swallowed."""
         for name in sorted(set(self.given) - known)[:5]:
             self.note(
-                str(name)[:60],
+                clean(str(name))[:60],
                 "unknown_field",
                 _("There is no such field."),
                 _("Remove it, or check its spelling in the API's description."),

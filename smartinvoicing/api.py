@@ -6,6 +6,8 @@ import json
 from decimal import Decimal
 from typing import IO, Any, Final, NoReturn
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.parsers import BaseParser
@@ -19,6 +21,12 @@ DEEPEST: Final = 20
 
 class Malformed(exceptions.ParseError):
     default_detail = "The body is not JSON. Check quotes, commas and the encoding (UTF-8)."
+
+
+class TooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = "The body is too large. Send fewer lines, or shorter texts."
 
 
 def _refuse_constant(word: str) -> NoReturn:
@@ -59,8 +67,12 @@ class DecimalJSONParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None
     ) -> dict[str, Any]:
+        largest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw = stream.read(largest + 1)
+        if len(raw) > largest:
+            raise TooLarge
         try:
-            body = read_json(stream.read())
+            body = read_json(raw)
         except (ValueError, RecursionError) as error:
             raise Malformed from error
         if not isinstance(body, dict):
@@ -81,6 +93,8 @@ def on_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """One shape for every refusal: `{"code", "message", "details"}`."""
     if isinstance(error, AppError):
         return _answer(error.code, error.message, error.details, error.http_status)
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge()
     if isinstance(error, Http404):
         return _answer("not_found", "There is no such thing here.", {}, status.HTTP_404_NOT_FOUND)
     if isinstance(error, exceptions.APIException):

@@ -32,7 +32,7 @@ def parse(text: str) -> Decimal:
     """
     text = text.strip()
     if not _PLAIN.fullmatch(text):
-        raise ValueError("Write a plain number, for example 1234.50.")
+        raise ValueError("This is not a plain number.")
     return Decimal(text)
 
 

@@ -53,13 +53,11 @@ class Laid:
         self._look()
 
     def _migrate(self) -> None:
-        urls = databases.prepare(roles.with_database(self.admin_url, self.name))
-        connection.settings_dict.update(USER=roles.OWNER, PASSWORD=roles.password_of(urls.owner))
+        databases.prepare(roles.with_database(self.admin_url, self.name))
         try:
             call_command("migrate", verbosity=0, interactive=False)
         finally:
             connection.close()
-            connection.settings_dict.update(USER=roles.APP, PASSWORD=roles.password_of(urls.app))
 
     def _look(self) -> None:
         with self._cursor() as cursor:

@@ -250,8 +250,6 @@ def resolved(content: Content) -> Content:
 
 
 def _with_buyer(content: Content, problems: list[Problem]) -> Content:
-    if content.buyer.name or content.buyer_id is None:
-        return content  # what was typed on the document counts
     buyer = Buyer.objects.filter(pk=content.buyer_id).first()
     if buyer is None:
         problems.append(
@@ -263,6 +261,8 @@ def _with_buyer(content: Content, problems: list[Problem]) -> Content:
             )
         )
         return content
+    if content.buyer.name:
+        return content  # what was typed on the document counts
     return replace(content, buyer=Party(**{name: getattr(buyer, name) for name in _PARTY}))
 
 

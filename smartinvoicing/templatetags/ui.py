@@ -8,7 +8,7 @@ fills another place of the same component. Nothing else of the page leaks in, as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -88,6 +88,17 @@ def icon(name: str, label: str = "") -> SafeString:
             '<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, address
         )
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', address)
+
+
+@register.simple_tag(takes_context=True)
+def badge(context: Context, look: Hashable) -> SafeString:
+    """`ui/badge.html` in a long list: each look is rendered once a page."""
+    drawn: dict[Hashable, SafeString] = context.render_context.setdefault("badges", {})
+    if look not in drawn:
+        values = {name: getattr(look, name) for name in ("tone", "icon", "label", "turning")}
+        engine = context.template.engine  # type: ignore[union-attr]  # set while rendering
+        drawn[look] = engine.get_template("ui/badge.html").render(context.new(values))
+    return drawn[look]
 
 
 @register.simple_tag

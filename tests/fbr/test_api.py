@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +26,7 @@ from fbr.models import Attempt, Outbox
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Buyer, Invoice, InvoiceEvent, InvoiceLine, Product, Series
+from smartinvoicing import clock
 from tests import factories
 from tests.factories import AT, SYSTEM
 from tests.invoices.test_intake import SAMPLE
@@ -296,7 +298,7 @@ def test_what_is_not_one_json_object_is_a_400(program, raw, path):
 
     answer = program.post(path, raw)
 
-    assert is_error(answer, 400, "parse_error") or (raw == b"" and answer.status_code in {400, 422})
+    assert is_error(answer, 400, "parse_error") or (raw == b"" and path != INVOICES)
     assert program.everything() == before
 
 
@@ -315,7 +317,7 @@ def test_a_body_that_is_much_too_large_is_refused_unread(program, method):
 
     answer = program.ask(method, path, raw)
 
-    assert answer.status_code in {400, 413}
+    assert is_error(answer, 413, "too_large")
     assert program.everything() == before
 
 
@@ -350,7 +352,7 @@ def lifecycle_of(program, answer, *steps):
     def walk():
         invoice = Invoice.objects.get(pk=answer["id"])
         for step in steps:
-            lifecycle.transition(invoice, step, actor=SYSTEM, at=AT)
+            lifecycle.transition(invoice, step, actor=SYSTEM, at=clock.now())
 
     program.inside(walk)
 
@@ -1002,11 +1004,16 @@ def api_routes(resolver=None, before=""):
             yield f"/{path}"
 
 
-@pytest.fixture(scope="module")
-def schema():
+@cache
+def published():
     answer = Client().get("/api/v1/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
     assert answer.status_code == 200
-    return json.loads(answer.content)
+    return answer.content
+
+
+@pytest.fixture
+def schema(db):
+    return json.loads(published())
 
 
 def test_the_schema_is_valid_openapi_and_open_to_all(schema):
