@@ -6,6 +6,8 @@ import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 PAISA: Final = Decimal("0.01")
 ZERO: Final = Decimal("0.00")
 
@@ -32,7 +34,7 @@ def parse(text: str) -> Decimal:
     """
     text = text.strip()
     if not _PLAIN.fullmatch(text):
-        raise ValueError("This is not a plain number.")
+        raise ValueError(_("This is not a plain number."))
     return Decimal(text)
 
 

@@ -258,7 +258,8 @@ def start(supervisor: Supervisor) -> None:
     """Start them side by side, and say READY when all answer."""
     env = supervisor.env
     fake_port = urlsplit(env["FAKE_FBR_URL"]).port
-    supervisor.start("fake-fbr", MANAGE, "fake_fbr", "--port", str(fake_port))
+    # The workers' last questions still get an answer, or their documents would stay uncertain.
+    supervisor.start("fake-fbr", MANAGE, "fake_fbr", "--port", str(fake_port), outlives=True)
     prepare(supervisor)
     threads = int(env.get("FBR_CONCURRENCY") or 8) + 4  # and some that sweep meanwhile
     start_web(supervisor)

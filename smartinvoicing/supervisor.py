@@ -22,6 +22,7 @@ from smartinvoicing import processes
 from smartinvoicing.devserver import Server
 
 GENTLE_S: Final = 16  # for our processes; the servers get what is left of thirty
+LAST_S: Final = 3  # for those that outlive the others
 NAME_WIDTH: Final = 10
 
 
@@ -54,9 +55,12 @@ def outcome_of(code: int) -> str:
 class Child:
     """One process, its name in the log, and the end of the line that it has not finished."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], *, outlives: bool = False
+    ) -> None:
         self.name = name
         self.process = process
+        self.outlives = outlives
         self.rest = b""
 
     @property
@@ -95,8 +99,17 @@ class Supervisor:
         assert server.process is not None
         self._adopt(Child(server.name.lower(), server.process))
 
-    def start(self, name: str, *argv: str, orphaned: signal.Signals = signal.SIGKILL) -> Child:
-        """Start a Python process of ours; `orphaned` reaches it if we are killed."""
+    def start(
+        self,
+        name: str,
+        *argv: str,
+        orphaned: signal.Signals = signal.SIGKILL,
+        outlives: bool = False,
+    ) -> Child:
+        """Start a Python process of ours.
+
+        `orphaned` reaches it if we are killed; one that `outlives` is stopped after the others.
+        """
         process = processes.spawn(
             [sys.executable, *argv],
             env=self.env,
@@ -104,7 +117,7 @@ class Supervisor:
             output=subprocess.PIPE,
             orphaned=orphaned,
         )
-        child = Child(name, process)
+        child = Child(name, process, outlives=outlives)
         self._adopt(child)
         return child
 
@@ -192,24 +205,29 @@ class Supervisor:
     # --- stop ---------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Our processes at once and gently, then the servers, then whoever is left."""
+        """Our processes gently, those that outlive the others after them, then the servers."""
         theirs = [server.process for server in self.servers]
         ours = [child for child in self.children if child.process not in theirs]
-        for child in ours:
-            if child.is_alive:
-                child.process.terminate()
-        until = time.monotonic() + GENTLE_S
-        while any(child.is_alive for child in ours) and time.monotonic() < until:
-            self.pump()
-        for child in ours:
-            if child.is_alive:
-                say(f"{child.name} did not stop in {GENTLE_S} s and was ended.")
-            processes.end(child.process, signal.SIGKILL)
+        self._end([child for child in ours if not child.outlives], GENTLE_S)
+        self._end([child for child in ours if child.outlives], LAST_S)
         for server in reversed(self.servers):
             server.stop()
         for child in self.children:
             self._drain(child)
         self.notes.unlink(missing_ok=True)
+
+    def _end(self, children: list[Child], patience_s: float) -> None:
+        """All at once, and then whoever is left of their groups."""
+        for child in children:
+            if child.is_alive:
+                child.process.terminate()
+        until = time.monotonic() + patience_s
+        while any(child.is_alive for child in children) and time.monotonic() < until:
+            self.pump()
+        for child in children:
+            if child.is_alive:
+                say(f"{child.name} did not stop in {patience_s} s and was ended.")
+            processes.end(child.process, signal.SIGKILL)
 
     # --- the start after a kill ---------------------------------------------------------------
 

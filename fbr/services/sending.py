@@ -24,6 +24,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.access import Actor
@@ -46,6 +47,14 @@ logger = logging.getLogger(__name__)
 
 # Holds that end when `run_after` comes; the others end when somebody mends something.
 _PASSING: Final = frozenset({Hold.CLOCK, Hold.ENDPOINT})
+
+_NEEDED: Final = (
+    *("tenant_id", "invoice_id", "credential_id", "environment", "channel", "version"),
+    *("body", "body_sha256", "lines", "state", "attempt_no", "lease_until"),
+    *("invoice__tenant_id", "invoice__state", "invoice__seller_ntn_cnic"),
+    *("credential__tenant_id", "credential__environment", "credential__seller_ntn_cnic"),
+    *("credential__token_sealed", "credential__held_at"),
+)
 
 WORKER: Final = f"{socket.gethostname()}:{os.getpid()}"[:80]
 
@@ -83,6 +92,11 @@ def send_one(*, work_id: UUID, actor: Actor) -> Settled | None:
     return Settled(work.invoice_id, outcome) if outcome else None
 
 
+def needed() -> QuerySet[Outbox]:
+    """Work with what a send needs of its document and token: the rest stays where it is."""
+    return Outbox.objects.select_related("invoice", "credential").only(*_NEEDED)
+
+
 def _lease(work_id: UUID) -> int | None:
     """T1. The fence, or None when the row is not to be had or the caps are reached."""
     with transaction.atomic(durable=True), connection.cursor() as cursor:
@@ -110,7 +124,7 @@ def _mark(work_id: UUID, fence: int, actor: Actor) -> tuple[Outbox, Attempt, str
     """
     with transaction.atomic(durable=True):
         now = _durable_now()
-        work = Outbox.objects.select_related("credential", "invoice").get(pk=work_id)
+        work = needed().get(pk=work_id)
         token = _token(work)
         mine = Outbox.objects.filter(pk=work_id, attempt_no=fence, state=WorkState.WAITING)
         if token is None:
@@ -193,10 +207,10 @@ def apply_journal(*, work_id: UUID, attempt_id: UUID, actor: Actor) -> Outcome |
     """
     with transaction.atomic(durable=True):
         attempt = Attempt.objects.get(pk=attempt_id)
-        locked = Outbox.objects.select_for_update(of=("self",)).filter(
+        locked = needed().select_for_update(of=("self",))
+        work = locked.filter(
             pk=work_id, attempt_no=attempt.attempt_no, state=WorkState.SENDING
-        )
-        work = locked.select_related("invoice", "credential").first()
+        ).first()
         if work is None:
             logger.warning("fbr.late_evidence", extra={"attempt": str(attempt_id)})
             return None

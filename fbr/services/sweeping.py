@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.access import Actor
-from fbr.models import Attempt, Outbox
+from fbr.models import Attempt
 from fbr.models.work import WorkState
 from fbr.outcomes import Outcome, Reading
 from fbr.services import sending
@@ -27,9 +27,9 @@ def sweep_one(*, work_id: UUID) -> Outcome | None:
     """Settle one piece of work whose lease ran out; None when it did not, after all."""
     with transaction.atomic(durable=True):
         work = (
-            Outbox.objects.select_for_update(of=("self",))
+            sending.needed()
+            .select_for_update(of=("self",))
             .filter(pk=work_id, state=WorkState.SENDING)
-            .select_related("invoice", "credential")
             .first()
         )
         if work is None or work.lease_until is None or work.lease_until > clock.database_now():

@@ -250,6 +250,8 @@ def resolved(content: Content) -> Content:
 
 
 def _with_buyer(content: Content, problems: list[Problem]) -> Content:
+    if content.buyer_id is None:
+        return content
     buyer = Buyer.objects.filter(pk=content.buyer_id).first()
     if buyer is None:
         problems.append(

@@ -470,6 +470,16 @@ def test_a_key_without_the_scope_is_a_403_and_changes_nothing(
     assert program.everything() == before
 
 
+@pytest.mark.parametrize("path", [call[1] for call in CALLS if call[0] == "GET"])
+def test_a_head_needs_what_a_get_needs(program, business, owner, path):
+    made = program.create()
+    scopes = [Permission.WRITE_DRAFTS]
+    weak = Program(business.pk, factories.make_key(business, owner, scopes=scopes))
+
+    assert weak.ask("HEAD", path.format(id=made["id"])).status_code == 403
+    assert program.ask("HEAD", path.format(id=made["id"])).status_code in {200, 202}
+
+
 @pytest.mark.parametrize(("method", "path", "body", "scope"), CALLS, ids=NAMES)
 def test_the_one_scope_is_enough(program, business, owner, method, path, body, scope):
     made = program.create()

@@ -62,6 +62,24 @@ def test_stop_leaves_nobody(supervisor):
     assert not supervisor.notes.exists()
 
 
+def test_one_that_outlives_the_others_ends_after_them(supervisor, capfdbinary):
+    told = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(print('ended')))"
+    supervisor.start(
+        "fake", "-c", f"{told}; print('up', flush=True); time.sleep(60)", outlives=True
+    )
+    slow = f"{told.replace('sys.exit', 'time.sleep(0.3) or sys.exit')}"
+    supervisor.start("worker", "-c", f"{slow}; print('up', flush=True); time.sleep(60)")
+    lines = b""
+    while lines.count(b"up") < 2:
+        supervisor.pump()
+        lines += capfdbinary.readouterr().out
+
+    supervisor.stop()
+
+    ended = capfdbinary.readouterr().out
+    assert ended == b"worker     | ended\nfake       | ended\n"
+
+
 def test_the_next_start_ends_what_a_killed_one_left(supervisor, tmp_path):
     left = supervisor.start("left", "-c", SLEEP)
 
