@@ -22,15 +22,15 @@ from smartinvoicing.http import ANSWER_LIMIT, LineDown, open_line
 DEADLINE: Final = "total deadline"
 
 
-def post(base_url: str, path: str, body: bytes, *, token: str) -> Evidence:
-    """Send `body` once and say what is known of it."""
+def post(base_url: str, path: str, body: bytes, *, token: str, within_s: float) -> Evidence:
+    """Send `body` once and say what is known of it. within_s: wall clock for all of it."""
     began = time.monotonic()
     try:
         line = open_line(base_url, timeout_s=settings.FBR_CONNECT_TIMEOUT_S)
     except LineDown as error:
         failure = str(error.details["failure"])
         return Evidence(sent=False, failure=failure, took_ms=_since(began))
-    deadline = _Deadline(line, settings.FBR_TOTAL_TIMEOUT_S - (time.monotonic() - began))
+    deadline = _Deadline(line, within_s - (time.monotonic() - began))
     try:
         evidence = _exchange(line, path, body, token=token, began=began)
     except (OSError, http.client.HTTPException) as error:

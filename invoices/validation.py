@@ -23,6 +23,7 @@ from invoices.reference import Reference
 from smartinvoicing.errors import Problem
 from smartinvoicing.money import LARGEST, ZERO
 
+FOR_REGISTERED: Final = "SN001"  # standard-rate goods to a registered customer
 STANDARD_RATE: Final = "18%"  # Sales Tax Act 1990, s. 3(1), as amended from 15 February 2023
 
 _HS_CODE: Final = re.compile(r"[0-9]{4}\.[0-9]{4}", re.ASCII)
@@ -97,12 +98,27 @@ def _of_document(content: Content, *, environment: str, today: date) -> Iterator
             message=_("A sandbox scenario cannot go to FBR's production system."),
             fix=_("Remove the scenario."),
         )
-    elif content.scenario and not _SCENARIO.fullmatch(content.scenario):
+    elif content.scenario:
+        yield from _of_scenario(content)
+
+
+def _of_scenario(content: Content) -> Iterator[Problem]:
+    if not _SCENARIO.fullmatch(content.scenario):
         yield Problem(
             code="0203",
             field="scenario",
             message=_("FBR has no such sandbox scenario."),
             fix=_("Choose one from SN001 to SN028."),
+        )
+    elif (content.scenario, content.buyer.registration_type) == (
+        FOR_REGISTERED,
+        BuyerKind.UNREGISTERED,
+    ):
+        yield Problem(
+            code="0205",
+            field="scenario",
+            message=_("Scenario SN001 is for customers who are registered for sales tax."),
+            fix=_("Choose SN002, or a registered customer."),
         )
 
 
@@ -271,6 +287,14 @@ def _of_given_taxes(
             "withheld",
             _("FBR takes sales tax withheld only as zero or as the whole sales tax."),
             _("Leave it empty, or type the whole sales tax of the line."),
+        )
+    unregistered = content.buyer.registration_type == BuyerKind.UNREGISTERED
+    if line.withheld and unregistered:
+        yield problem(
+            "0070",
+            "withheld",
+            _("Only a customer who is registered withholds sales tax."),
+            _("Leave it empty, or change the customer's registration."),
         )
     due = tax.further_tax(
         value=taxes.value,

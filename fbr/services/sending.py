@@ -172,17 +172,26 @@ def _token(work: Outbox) -> str | None:
 
 
 def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
-    """T3. The dry run first where that is configured; its refusal saves the real call."""
+    """T3. The dry run first where that is configured; its refusal saves the real call.
+
+    Both calls together stay within the total limit, which the lease was measured for.
+    """
     dialect = channels.dialect_of(work.channel)
-    body = bytes(work.body)
+    within_s = float(settings.FBR_TOTAL_TIMEOUT_S)
+
+    def ask(call: Call) -> Evidence:
+        path = dialect.path(work.environment, call)
+        return gateway.post(
+            dialect.base_url(), path, bytes(work.body), token=token, within_s=within_s
+        )
+
     if settings.FBR_VALIDATE_FIRST:
-        path = dialect.path(work.environment, Call.VALIDATE)
-        evidence = gateway.post(dialect.base_url(), path, body, token=token)
+        within_s /= 2
+        evidence = ask(Call.VALIDATE)
         reading = dialect.read(evidence, call=Call.VALIDATE, lines=work.lines, at=clock.now())
         if reading.outcome != Outcome.ACCEPTED:
             return Call.VALIDATE, evidence
-    path = dialect.path(work.environment, Call.RECORD)
-    return Call.RECORD, gateway.post(dialect.base_url(), path, body, token=token)
+    return Call.RECORD, ask(Call.RECORD)
 
 
 def _journal(attempt: Attempt, call: Call, evidence: Evidence) -> None:

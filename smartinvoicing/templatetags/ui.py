@@ -93,7 +93,8 @@ def icon(name: str, label: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def badge(context: Context, look: Hashable) -> SafeString:
     """`ui/badge.html` in a long list: each look is rendered once a page."""
-    drawn: dict[Hashable, SafeString] = context.render_context.setdefault("badges", {})
+    kept: Any = context.render_context
+    drawn: dict[Hashable, SafeString] = kept.setdefault("badges", {})
     if look not in drawn:
         values = {name: getattr(look, name) for name in ("tone", "icon", "label", "turning")}
         engine = context.template.engine  # type: ignore[union-attr]  # set while rendering

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.conf import settings
 
 from fbr import gateway
 from fbr.gateway import DEADLINE
@@ -39,7 +40,7 @@ def patience(settings):
 
 
 def post(url, body=BODY, token=TOKEN):
-    return gateway.post(url, PATH, body, token=token)
+    return gateway.post(url, PATH, body, token=token, within_s=settings.FBR_TOTAL_TIMEOUT_S)
 
 
 class Raw:

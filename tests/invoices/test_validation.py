@@ -299,3 +299,22 @@ def test_a_master_is_held_to_the_same_rules(fields, expected):
     problems = validation.problems_of_party(make_party(**fields))
 
     assert [problem.field for problem in problems] == expected
+
+
+def test_scenario_sn001_is_refused_for_an_unregistered_customer():
+    unregistered = make_party(registration_type="unregistered", ntn_cnic="")
+
+    found = problems_of(make_content(scenario="SN001", buyer=unregistered))
+
+    assert [(problem.code, problem.field) for problem in found] == [("0205", "scenario")]
+
+
+def test_withheld_tax_is_refused_for_an_unregistered_customer():
+    unregistered = make_party(registration_type="unregistered", ntn_cnic="")
+    line = make_line(withheld=Decimal("180.00"))
+
+    found = problems_of(make_content(line, buyer=unregistered))
+
+    assert [(problem.code, problem.field, problem.line) for problem in found] == [
+        ("0070", "withheld", 1)
+    ]

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -37,18 +38,24 @@ class Command(BaseCommand):
         swept = 0.0
         with ThreadPoolExecutor(ALONE, thread_name_prefix="alone") as pool:
             while not stop.is_set():
-                try:
-                    busy = self._tick(pool)
-                    if time.monotonic() - swept >= settings.FBR_SWEEP_S:
-                        tasks.sweep()
-                        swept = time.monotonic()
-                except DatabaseError as error:
-                    logger.warning("dispatcher.database", extra={"failure": type(error).__name__})
-                    busy = False
-                finally:
-                    close_old_connections()
+                busy = self._survive(lambda: self._tick(pool))
+                if time.monotonic() - swept >= settings.FBR_SWEEP_S:
+                    self._survive(tasks.sweep)
+                    swept = time.monotonic()
                 if not busy:
                     stop.wait(settings.FBR_TICK_S)
+
+    def _survive(self, deed: Callable[[], Any]) -> Any:
+        """The last process that reports when all else is broken must outlive what breaks."""
+        try:
+            return deed()
+        except DatabaseError as error:
+            logger.warning("dispatcher.database", extra={"failure": type(error).__name__})
+        except Exception:  # an outermost loop: it says so and goes on
+            logger.exception("dispatcher.failed")
+        finally:
+            close_old_connections()
+        return None
 
     def _tick(self, pool: ThreadPoolExecutor) -> bool:
         """One look. True when this process sent by itself and should look again at once."""
