@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -31,7 +32,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("theme", "")
     base: dict[str, Any] = {"theme": theme if theme in {"light", "dark"} else ""}
     membership = getattr(request, "membership", None)
-    if membership is None:
+    # An error page is drawn after the view's transaction ended: it asks the database nothing.
+    if membership is None or not connection.in_atomic_block:
         return base
     return base | {
         "tenant": membership.tenant,

@@ -144,9 +144,14 @@ def _amounts(invoice: Invoice) -> str:
 
 
 def _known(attempt: Attempt) -> str:
-    if attempt.why:
-        return attempt.why
-    return _("FBR answered with HTTP %(status)s.") % {"status": attempt.http_status}
+    if attempt.answered_at is None:
+        return _("The sending process ended before an answer came; all of it may have left.")
+    if attempt.failure:
+        return _("All of it may have left, and no complete answer came back (%(failure)s).") % {
+            "failure": attempt.failure
+        }
+    about = {"status": attempt.http_status, "why": attempt.why}
+    return _("FBR answered with HTTP %(status)s, which settles nothing (%(why)s).") % about
 
 
 def seconds(at: datetime) -> str:

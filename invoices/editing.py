@@ -104,7 +104,7 @@ def posted(data: Mapping[str, Any], *, today: date) -> Sheet:
         (place, {name: str(data.get(f"{PREFIX}-{place}-{name}", "")) for name in LINE})
         for place in places
     ]
-    return _sheet(head, texts, today=today)
+    return _sheet(head, texts or [(0, new_row())], today=today)
 
 
 def _count(data: Mapping[str, Any]) -> int:
@@ -260,7 +260,7 @@ def _of_buyer(sheet: Sheet, problem: Problem) -> Fault:
     if not any(sheet.head[f"buyer_{name}"].strip() for name in PARTY):
         nobody = Problem(
             code=problem.code,
-            field=problem.field,
+            field="buyer_id",
             message=_("The customer is missing."),
             fix=_("Choose one of your customers, or type a new one."),
         )
@@ -273,6 +273,14 @@ def _of_buyer(sheet: Sheet, problem: Problem) -> Fault:
 def told(faults: Sequence[Fault], *, all_of_them: bool) -> Iterator[Fault]:
     """While one is still writing, what is only not filled in is no reproach yet."""
     return (fault for fault in faults if all_of_them or not fault.is_missing)
+
+
+def problems_of(
+    invoice: Invoice, lines: Sequence[InvoiceLine], *, at: datetime
+) -> list[dict[str, Any]]:
+    """What the page of a stored draft would say to whoever wanted to issue it at `at`."""
+    faults = judge(stored(invoice, lines), invoice.legal_entity, at=at).faults
+    return [fault.problem.as_dict() for fault in faults]
 
 
 # --- changes to a page ------------------------------------------------------------------------

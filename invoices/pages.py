@@ -15,13 +15,15 @@ from accounts.access import Actor
 from accounts.enums import Permission, Province
 from invoices import qr, tax
 from invoices.content import Party
-from invoices.enums import REPORTED, BuyerKind, SaleType, State
+from invoices.enums import EDITABLE, REPORTED, BuyerKind, SaleType, State
 from invoices.models import Invoice, InvoiceLine
 from invoices.states import Look, look_of
 from smartinvoicing import clock
 from smartinvoicing.templatetags.formats import karachi_time, ntn, rupees
 
 Row = dict[str, Any]
+
+_LISTED: Final = 12
 
 LABELS: Final[Mapping[str, Any]] = {
     "buyer": gettext_lazy("Customer"),
@@ -74,7 +76,7 @@ def title_of(invoice: Invoice) -> str:
     if invoice.number:
         return invoice.number
     name = invoice.buyer_name
-    return _("Invoice to %(name)s") % {"name": name} if name else _("Invoice to nobody yet")
+    return _("Invoice to %(name)s") % {"name": name} if name else _("Invoice without a customer")
 
 
 def place_of(problem: Mapping[str, Any]) -> str:
@@ -113,7 +115,7 @@ def moving_parts(invoice: Invoice, actor: Actor, look: Look | None = None) -> di
 def state_of(invoice: Invoice, look: Look | None = None) -> Row:
     """Where a document stands, in a word, a sentence and, where it was refused, its problems."""
     look = look or look_of(invoice.state)
-    listed = invoice.problems if invoice.state == State.REJECTED else []
+    listed = invoice.problems[:_LISTED] if invoice.state in EDITABLE else []
     return {
         "tone": look.tone,
         "icon": look.icon,
@@ -289,7 +291,7 @@ def actions_of(invoice: Invoice, actor: Actor) -> list[Row]:
         found.append({"label": _("Delete"), "dialog": "delete", "kind": "danger", "icon": "trash"})
     if may_write and invoice.state != State.UNCERTAIN:
         url = reverse("invoices:duplicate", args=[invoice.pk])
-        found.append({"label": _("Copy"), "url": url, "post": True, "icon": "copy"})
+        found.append({"label": _("Copy as new"), "url": url, "post": True, "icon": "copy"})
     found.append(
         {
             "label": _("PDF"),
@@ -329,7 +331,12 @@ def dialogs_of(invoice: Invoice, actor: Actor) -> list[Row]:
     """The questions behind the dangerous buttons."""
     if invoice.state != State.DRAFT or not actor.may(Permission.WRITE_DRAFTS):
         return []
-    about = {"buyer": invoice.buyer_name or _("nobody yet"), "total": rupees(invoice.total)}
+    about = {"buyer": invoice.buyer_name, "total": rupees(invoice.total)}
+    gone = (
+        _("The draft to %(buyer)s over %(total)s is gone for good.")
+        if invoice.buyer_name
+        else _("This draft over %(total)s is gone for good.")
+    )
     return [
         {
             "id": "delete",
@@ -341,7 +348,7 @@ def dialogs_of(invoice: Invoice, actor: Actor) -> list[Row]:
             "tone": "danger",
             "icon": "trash",
             "sentences": [
-                _("The draft to %(buyer)s over %(total)s is gone for good.") % about,
+                gone % about,
                 _("It has no number yet, so no number goes missing, and FBR never heard of it."),
             ],
         }

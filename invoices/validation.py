@@ -208,7 +208,9 @@ def _of_line(
         yield problem(
             "0099",
             "unit",
-            _("FBR does not know this unit of measure."),
+            _("FBR does not know this unit of measure.")
+            if line.unit
+            else _("The unit of measure is missing."),
             _("Choose the unit from the list; capitals count."),
         )
     yield from _of_rate(problem, line, reference)

@@ -79,11 +79,6 @@ def assess(content: Content, entity: LegalEntity, *, at: datetime) -> Assessment
     return Assessment(lines=tuple(amounts), totals=tax.totals(amounts), problems=tuple(problems))
 
 
-def problems_now(invoice: Invoice, lines: Sequence[InvoiceLine], *, at: datetime) -> list[Problem]:
-    """What keeps a stored draft from being issued today: its date and the lists go on."""
-    return list(assess(content_of(invoice, lines), invoice.legal_entity, at=at).problems)
-
-
 def all_problems(
     noted: list[Problem], content: Content, entity: LegalEntity, *, at: datetime
 ) -> list[Problem]:

@@ -151,7 +151,9 @@ def product(request: MemberRequest, product_id: UUID) -> HttpResponse:
 def _product(request: MemberRequest, row: Product, *, title: str) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     lists = reference.current()
-    form = ProductForm(data, initial=representation.product(row), units=sorted(lists.units))
+    initial = representation.product(row) if row.name else {"rate": row.rate}
+    initial.setdefault("sale_type", row.sale_type)
+    form = ProductForm(data, initial=initial, units=sorted(lists.units))
     if form.is_bound:
         problems: list[Problem] = []
         reader = intake.Reader(request.POST.dict(), problems)

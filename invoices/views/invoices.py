@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from invoices import intake, pages, selectors, tasks
+from invoices import editing, intake, pages, selectors, tasks
 from invoices.enums import State
 from invoices.forms import FilterForm
 from invoices.reports import register
@@ -132,8 +132,8 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     invoice = selectors.invoice(invoice_id)
     lines = selectors.lines_of(invoice)
     if invoice.state == State.DRAFT:
-        problems = drafts.problems_now(invoice, lines, at=clock.now())
-        invoice.problems = [problem.as_dict() for problem in problems]
+        # As it stands today: its date and FBR's lists have gone on since it was saved.
+        invoice.problems = editing.problems_of(invoice, lines, at=clock.now())
     context = pages.moving_parts(invoice, request.actor) | {
         "invoice": {
             "id": invoice.pk,

@@ -64,6 +64,7 @@ UNSAFE = {
 
 # What the environment of the tests would add, taken back.
 ALONE = {
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "",  # the browser tests of this process need it
     "DJANGO_SETTINGS_MODULE": "smartinvoicing.settings",
     "DATABASE_OWNER_URL": "",
     "FBR_DI_URL": "https://gw.fbr.gov.pk",

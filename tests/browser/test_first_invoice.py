@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -199,6 +200,63 @@ def test_what_is_typed_saves_itself(eyes):
     expect(page.locator("#id_lines-0-description")).to_have_value("Half an invoice")
     eyes.visit("/invoices/")
     expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Draft", exact=True).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("gone for good")
+    eyes.look("delete")
+    page.get_by_role("button", name="Delete the draft").click()
+    expect(page.locator("main")).to_contain_text("No invoices yet")
+
+
+def test_lines_come_and_go_by_keyboard(eyes):
+    page = eyes.page
+    eyes.visit("/invoices/new/")
+    for place, name in enumerate(("First", "Second", "Third")):
+        tab_to(page, f"id_lines-{place}-description")
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+    expect(page.locator("#id_lines-3-description")).to_be_focused()
+
+    page.locator("#id_lines-1-description").focus()
+    page.keyboard.press("Alt+Delete")
+
+    expect(page.locator("#id_lines-2-description")).to_be_focused()
+    page.keyboard.press("Control+s")
+    expect(page.locator("#saved")).to_contain_text("Saved")
+    page.reload()
+    named = [page.locator(f"#id_lines-{place}-description").input_value() for place in (0, 1)]
+    assert named == ["First", "Third"]
+    expect(page.locator("[data-line]")).to_have_count(2)
+
+
+def test_issue_waits_for_the_save_that_is_under_way(eyes):
+    page = eyes.page
+    write_by_keyboard(page)
+    page.route("**/autosave/", lambda route: (time.sleep(1), route.continue_()))
+    with page.expect_request("**/autosave/"):
+        page.locator("#id_client_reference").fill("SO-77")
+
+    page.keyboard.press("Control+Enter")
+
+    page.wait_for_url(re.compile(r"/invoices/[0-9a-f-]{36}/$"))
+    expect(page.locator("#state")).to_contain_text("Queued")
+    expect(page.locator("main")).to_contain_text("SO-77")
+
+
+def test_an_answer_that_is_lost_on_the_way_loses_nothing(eyes):
+    page = eyes.page
+    write_by_keyboard(page)
+    page.wait_for_url("**/edit/")
+    page.route("**/autosave/", lambda route: (route.fetch(), route.abort()))
+    eyes.forgive("ERR_FAILED|htmx:afterRequest|htmx:sendError")
+    page.locator("#id_client_reference").fill("SO-78")
+    expect(page.locator("#flash")).to_contain_text("What you typed is still here")
+    page.unroute("**/autosave/")
+
+    page.get_by_role("button", name="Save").click()
+
+    page.wait_for_url(re.compile(r"/invoices/[0-9a-f-]{36}/$"))
+    expect(page.locator("main")).to_contain_text("SO-78")
 
 
 def test_the_slower_of_two_tabs_is_told_and_keeps_its_text(eyes, shop):
@@ -247,6 +305,22 @@ def test_what_fbr_does_is_shown_in_place(eyes, shop, workers, fault, word):
     page.locator("summary", has_text="What was sent").click()
     expect(page.locator("#fbr-panel pre").first).to_contain_text('"sellerNTNCNIC":"7000007"')
     eyes.look(f"fbr-{fault['fault']}")
+
+
+def test_a_copy_on_paper_comes_by_itself(eyes, shop, start_worker):
+    page = eyes.page
+    with tenancy.in_tenant(shop.tenant.pk), transaction.atomic():
+        draft, _lines = factories.make_draft()
+    eyes.visit(f"/invoices/{draft.pk}/")
+    page.get_by_role("link", name="PDF").click()
+    expect(page.locator("main")).to_contain_text("The copy is being made")
+    eyes.look("pdf-waits")
+
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        start_worker("documents", concurrency=1)
+
+    assert download.value.suggested_filename == "draft.pdf"
+    expect(page.locator("main")).to_contain_text("The copy is ready")
 
 
 def test_a_new_business_is_told_how_to_begin(open_browser, transactional_db):

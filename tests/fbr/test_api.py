@@ -613,7 +613,9 @@ def test_patch_replaces_lines_and_buyer_whole(program):
     walk_in = {"name": "Walk-in", "registration_type": "unregistered", "province": "Punjab"}
 
     body = program.ask(
-        "PATCH", f"{INVOICES}/{made['id']}", {"lines": [line, line], "buyer": walk_in}
+        "PATCH",
+        f"{INVOICES}/{made['id']}",
+        {"lines": [line, line], "buyer": walk_in, "scenario": "SN002"},
     ).json()
 
     assert [row["position"] for row in body["lines"]] == [1, 2]

@@ -770,3 +770,23 @@ def test_an_id_that_is_no_id_is_not_found(browser):
     unknown = UUID(int=7)
 
     assert browser.get(reverse("invoices:detail", args=[unknown])).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_an_error_is_drawn_after_its_transaction_ended(client, business, operator, headers):
+    """Rolled back by the test they would all share one, and nothing would be seen of it."""
+    client.force_login(operator)
+    unknown, raced = uuid7(), page_of()
+    client.post(reverse("invoices:new"), raced | {"tab": "other"})
+
+    codes = [
+        client.get(reverse("invoices:detail", args=[unknown]), headers=headers).status_code,
+        client.get("/nowhere/", headers=headers).status_code,
+        client.get(reverse("fbr:tokens"), headers=headers).status_code,
+        client.post(
+            reverse("invoices:autosave"), raced | {"version": "7"}, headers=headers
+        ).status_code,
+    ]
+
+    assert codes == [404, 404, 403, 409]
