@@ -30,8 +30,9 @@ OURS = {*SAFE, "DATABASE_OWNER_URL", "FBR_DI_URL", "FBR_POS_SANDBOX_URL", "FBR_P
 
 
 @pytest.fixture
-def load(monkeypatch):
+def load(monkeypatch, tmp_path):
     """The settings as they would be with these variables and no others of ours."""
+    monkeypatch.setattr(env, "LOCAL_FILE", tmp_path / "env")  # not what `make run` left here
     for name in OURS:
         monkeypatch.delenv(name, raising=False)
 
