@@ -54,7 +54,7 @@ def transition(
         raise StateConflict(f"An invoice that is {was.label} cannot become {to.label}.")
     fields = {"state": to, "state_at": at, **also}
     with transaction.atomic(savepoint=False):
-        is_first = Invoice.objects.filter(pk=invoice.pk, state=was).update(**fields)
+        is_first = rows.update(Invoice, where={"id": invoice.pk, "state": was}, to=fields)
         if is_first:
             rows.insert(
                 InvoiceEvent(

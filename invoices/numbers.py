@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection
 
 from accounts.models import LegalEntity
-from invoices.models import Invoice, Series
+from invoices.models import Invoice
 from smartinvoicing.ids import uuid7
 
 _NEXT: Final = """
@@ -42,7 +42,7 @@ def take_next(invoice: Invoice, entity: LegalEntity, *, year: int) -> dict[str, 
         row = cursor.fetchone()
     series_id, serial = row
     return {
-        "series": Series(id=series_id, tenant_id=invoice.tenant_id),
+        "series_id": series_id,
         "serial": serial,
         "number": f"{entity.series}-{year}-{serial:06d}",
     }

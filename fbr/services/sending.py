@@ -19,6 +19,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,6 +57,8 @@ _NEEDED: Final = (
     *("credential__token_sealed", "credential__held_at"),
 )
 
+_UNLEASED: Final = MappingProxyType({"lease_until": None, "leased_by": ""})
+
 WORKER: Final = f"{socket.gethostname()}:{os.getpid()}"[:80]
 
 
@@ -87,7 +90,7 @@ def send_one(*, work_id: UUID, actor: Actor) -> Settled | None:
     crashpoint("after_T3")
     _journal(attempt, call, evidence)
     crashpoint("after_T4")
-    outcome = apply_journal(work_id=work.pk, attempt_id=attempt.pk, actor=actor)
+    outcome = _apply(work, attempt, actor)
     crashpoint("after_T5")
     return Settled(work.invoice_id, outcome) if outcome else None
 
@@ -126,16 +129,18 @@ def _mark(work_id: UUID, fence: int, actor: Actor) -> tuple[Outbox, Attempt, str
         now = _durable_now()
         work = needed().get(pk=work_id)
         token = _token(work)
-        mine = Outbox.objects.filter(pk=work_id, attempt_no=fence, state=WorkState.WAITING)
+        mine = {"id": work_id, "attempt_no": fence, "state": WorkState.WAITING}
         if token is None:
             # The document waits for somebody to mend the token; it was never submitting. A held
             # token holds it by itself: its release must not come before a word written here.
             held = work.credential is not None and work.credential.held_at is not None
-            mine.update(hold_reason="" if held else Hold.CREDENTIAL, lease_until=None, leased_by="")
+            hold = "" if held else Hold.CREDENTIAL
+            rows.update(Outbox, where=mine, to={"hold_reason": hold, **_UNLEASED})
             return None
         # The lease begins anew: whatever T1 waited for, the whole send fits into it.
         lease_until = now + timedelta(seconds=settings.FBR_LEASE_S)
-        if not mine.update(state=WorkState.SENDING, lease_until=lease_until):
+        leased = {"state": WorkState.SENDING, "lease_until": lease_until}
+        if not rows.update(Outbox, where=mine, to=leased):
             raise StateConflict("Another worker has this document.")
         lifecycle.transition(work.invoice, State.SUBMITTING, actor=actor, at=now)
         attempt = Attempt(
@@ -196,32 +201,35 @@ def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
 
 def _journal(attempt: Attempt, call: Call, evidence: Evidence) -> None:
     """T4. The raw answer, in a transaction of its own, before any interpretation."""
+    journal: dict[str, Any] = {
+        "call": call,
+        "answered_at": clock.now(),
+        "sent": evidence.sent,
+        "http_status": evidence.status,
+        "answer": evidence.body,
+        "retry_after": evidence.retry_after,
+        "failure": evidence.failure,
+        "took_ms": evidence.took_ms,
+    }
     with transaction.atomic(durable=True):
-        Attempt.objects.filter(pk=attempt.pk, answered_at=None).update(
-            call=call,
-            answered_at=clock.DatabaseNow(),
-            sent=evidence.sent,
-            http_status=evidence.status,
-            answer=evidence.body,
-            retry_after=evidence.retry_after,
-            failure=evidence.failure,
-            took_ms=evidence.took_ms,
-        )
+        rows.update(Attempt, where={"id": attempt.pk, "answered_at": None}, to=journal)
+    for name, value in journal.items():
+        setattr(attempt, name, value)
 
 
 def apply_journal(*, work_id: UUID, attempt_id: UUID, actor: Actor) -> Outcome | None:
-    """T5. Read the journalled answer and apply it under the fence; None when fenced out.
-
-    The sweep calls it too, for a worker that died after T4.
-    """
+    """T5 by somebody else: for the sweep, when the worker died after T4."""
     with transaction.atomic(durable=True):
-        attempt = Attempt.objects.get(pk=attempt_id)
-        locked = needed().select_for_update(of=("self",))
-        work = locked.filter(
-            pk=work_id, attempt_no=attempt.attempt_no, state=WorkState.SENDING
-        ).first()
-        if work is None:
-            logger.warning("fbr.late_evidence", extra={"attempt": str(attempt_id)})
+        work, attempt = needed().get(pk=work_id), Attempt.objects.get(pk=attempt_id)
+    return _apply(work, attempt, actor)
+
+
+def _apply(work: Outbox, attempt: Attempt, actor: Actor) -> Outcome | None:
+    """T5. What the journalled answer means, applied under the fence; None when fenced out."""
+    with transaction.atomic(durable=True):
+        now = _still_ours(work, attempt.attempt_no)
+        if now is None:
+            logger.warning("fbr.late_evidence", extra={"attempt": str(attempt.pk)})
             return None
         dialect = channels.dialect_of(work.channel)
         reading = dialect.read(
@@ -233,7 +241,19 @@ def apply_journal(*, work_id: UUID, attempt_id: UUID, actor: Actor) -> Outcome |
         if attempt.call == Call.VALIDATE and reading.outcome == Outcome.ACCEPTED:
             # Died between the dry run and the call: whether that one left is not known.
             reading = Reading(outcome=Outcome.UNCERTAIN, why="the worker died after the dry run")
-        return settle(work, attempt, reading, actor=actor)
+        return settle(work, attempt, reading, actor=actor, now=now)
+
+
+def _still_ours(work: Outbox, fence: int) -> datetime | None:
+    """The database's time if this send still holds its work, which is locked until the end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT clock_timestamp() FROM fbr_outbox WHERE tenant_id = %s AND id = %s"
+            " AND attempt_no = %s AND state = %s FOR UPDATE",
+            [work.tenant_id, work.pk, fence, WorkState.SENDING],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _evidence(attempt: Attempt) -> Evidence:
@@ -247,9 +267,10 @@ def _evidence(attempt: Attempt) -> Evidence:
     )
 
 
-def settle(work: Outbox, attempt: Attempt, reading: Reading, *, actor: Actor) -> Outcome:
+def settle(
+    work: Outbox, attempt: Attempt, reading: Reading, *, actor: Actor, now: datetime
+) -> Outcome:
     """Apply one reading to document, work and attempt, all in the caller's transaction."""
-    now = clock.database_now()
     if reading.outcome == Outcome.ACCEPTED and not _accept(work, reading, actor, now):
         reading = Reading(outcome=Outcome.UNCERTAIN, why="FBR gave a number that is known already")
     match reading.outcome:
@@ -268,9 +289,8 @@ def settle(work: Outbox, attempt: Attempt, reading: Reading, *, actor: Actor) ->
                 work.invoice, State.UNCERTAIN, actor=actor, at=now, note=reading.why[:300]
             )
             _close(work, WorkState.STOPPED, now)
-    Attempt.objects.filter(pk=attempt.pk).update(
-        outcome=reading.outcome, why=reading.why[:200], finished_at=now
-    )
+    verdict = {"outcome": reading.outcome, "why": reading.why[:200], "finished_at": now}
+    rows.update(Attempt, where={"id": attempt.pk}, to=verdict)
     audit.record(
         actor,
         AuditAction.INVOICE_SETTLED,
@@ -336,19 +356,14 @@ def _again(work: Outbox, attempt: Attempt, reading: Reading, actor: Actor, now: 
     run_after = reading.not_before or now + wait
     if reading.hold == Hold.ENDPOINT:
         run_after = now + timedelta(seconds=backoff.LONGEST_S)
-    Outbox.objects.filter(pk=work.pk).update(
-        state=WorkState.WAITING,
-        hold_reason=reading.hold if reading.hold in _PASSING else "",
-        run_after=run_after,
-        lease_until=None,
-        leased_by="",
-    )
+    waiting = {
+        "state": WorkState.WAITING,
+        "hold_reason": reading.hold if reading.hold in _PASSING else "",
+        "run_after": run_after,
+    }
+    rows.update(Outbox, where={"id": work.pk}, to={**waiting, **_UNLEASED})
 
 
 def _close(work: Outbox, state: WorkState, now: datetime) -> None:
-    Outbox.objects.filter(pk=work.pk).update(
-        state=state,
-        lease_until=None,
-        leased_by="",
-        done_at=now if state == WorkState.DONE else None,
-    )
+    done_at = now if state == WorkState.DONE else None
+    rows.update(Outbox, where={"id": work.pk}, to={"state": state, "done_at": done_at, **_UNLEASED})

@@ -32,7 +32,8 @@ def sweep_one(*, work_id: UUID) -> Outcome | None:
             .filter(pk=work_id, state=WorkState.SENDING)
             .first()
         )
-        if work is None or work.lease_until is None or work.lease_until > clock.database_now():
+        now = clock.database_now()
+        if work is None or work.lease_until is None or work.lease_until > now:
             return None
         attempt = Attempt.objects.get(work=work, attempt_no=work.attempt_no)
         if attempt.answered_at is None:
@@ -40,5 +41,5 @@ def sweep_one(*, work_id: UUID) -> Outcome | None:
                 outcome=Outcome.UNCERTAIN, why="the sending process was lost before an answer"
             )
             logger.warning("fbr.lost", extra={"invoice": str(work.invoice_id)})
-            return sending.settle(work, attempt, lost, actor=SWEEPER)
+            return sending.settle(work, attempt, lost, actor=SWEEPER, now=now)
     return sending.apply_journal(work_id=work_id, attempt_id=attempt.pk, actor=SWEEPER)

@@ -20,6 +20,7 @@ from fbr.services import credentials, sending
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
+from smartinvoicing import clock
 from tests import factories
 from tests.conftest import NOON
 
@@ -94,7 +95,7 @@ def reading_of(work, attempt):
     dialect = sending.channels.dialect_of(work.channel)
     reading = dialect.read(sending._evidence(attempt), call=Call.RECORD, lines=1, at=NOON)
     work.invoice.refresh_from_db()
-    sending.settle(work, attempt, reading, actor=factories.SYSTEM)
+    sending.settle(work, attempt, reading, actor=factories.SYSTEM, now=clock.database_now())
 
 
 ACCEPTED = Evidence(

@@ -38,7 +38,7 @@ def test_a_run_begins_at_one_and_goes_on(entity):
     assert [each["number"] for each in found] == [f"INV-2026-00000{n}" for n in (1, 2, 3)]
     series = Series.objects.get()
     assert series.last == 3
-    assert {each["series"].pk for each in found} == {series.pk}
+    assert {each["series_id"] for each in found} == {series.pk}
 
 
 @pytest.mark.parametrize(
