@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
             model_name="outbox",
             index=models.Index(
                 condition=models.Q(("state", "waiting")),
-                fields=["run_after", "id"],
+                fields=["credential", "run_after", "id"],
                 name="outbox_due",
             ),
         ),

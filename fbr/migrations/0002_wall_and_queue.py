@@ -10,21 +10,38 @@ CREATE POLICY queue ON fbr_credential FOR SELECT TO owner USING (true);
 -- Ids only: what may be sent now, rank inside the credential first, then age.
 CREATE FUNCTION fbr_due(cap int, cap_credential int) RETURNS TABLE (tenant_id uuid, id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    WITH flying AS (
+    WITH RECURSIVE flying AS (
         SELECT o.environment, o.credential_id, count(*) AS n
         FROM fbr_outbox o WHERE o.lease_until > clock_timestamp() GROUP BY 1, 2
     ), used AS (
         SELECT f.environment, sum(f.n) AS n FROM flying f GROUP BY 1
+    ), token (id) AS (
+        -- Each token that has work, by hopping through the index: one with 20,000 documents
+        -- costs no more than one with a single document.
+        (SELECT o.credential_id FROM fbr_outbox o
+         WHERE o.state = 'waiting' AND o.credential_id IS NOT NULL
+         ORDER BY o.credential_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.credential_id FROM fbr_outbox o
+                WHERE o.state = 'waiting' AND o.credential_id > t.id
+                ORDER BY o.credential_id LIMIT 1)
+        FROM token t WHERE t.id IS NOT NULL
     ), ranked AS (
-        SELECT o.tenant_id, o.id, o.environment, o.run_after,
+        SELECT w.tenant_id, w.id, w.environment, w.run_after,
                coalesce(f.n, 0)
-               + row_number() OVER (PARTITION BY o.credential_id ORDER BY o.run_after, o.id) AS rank
-        FROM fbr_outbox o
-        JOIN fbr_credential c ON c.id = o.credential_id AND c.held_at IS NULL
-        LEFT JOIN flying f ON f.environment = o.environment AND f.credential_id = o.credential_id
-        WHERE o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
-          AND o.run_after <= clock_timestamp()
-          AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
+               + row_number() OVER (PARTITION BY w.credential_id ORDER BY w.run_after, w.id) AS rank
+        FROM token t
+        JOIN fbr_credential c ON c.id = t.id AND c.held_at IS NULL
+        CROSS JOIN LATERAL (
+            SELECT o.tenant_id, o.id, o.environment, o.credential_id, o.run_after
+            FROM fbr_outbox o
+            WHERE o.credential_id = t.id AND o.state = 'waiting'
+              AND o.hold_reason IN ('', 'clock', 'endpoint')
+              AND o.run_after <= clock_timestamp()
+              AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
+            ORDER BY o.run_after, o.id LIMIT cap_credential
+        ) w
+        LEFT JOIN flying f ON f.environment = w.environment AND f.credential_id = w.credential_id
     ), fair AS (
         SELECT r.*, row_number() OVER (PARTITION BY r.environment
                                        ORDER BY r.rank, r.run_after, r.id) AS place

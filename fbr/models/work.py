@@ -67,7 +67,9 @@ class Outbox(TenantModel):
         indexes: ClassVar[list[models.Index]] = [
             # What is due, over all tenants: read by one narrow function only.
             models.Index(
-                fields=["run_after", "id"], condition=Q(state="waiting"), name="outbox_due"
+                fields=["credential", "run_after", "id"],
+                condition=Q(state="waiting"),
+                name="outbox_due",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(lease_until__isnull=False), name="outbox_leased"
