@@ -16,7 +16,6 @@ from typing import Final
 from django.conf import settings
 
 from fbr.outcomes import Evidence
-from smartinvoicing.errors import AppError
 from smartinvoicing.http import ANSWER_LIMIT, LineDown, open_line
 
 DEADLINE: Final = "total deadline"
@@ -97,10 +96,3 @@ class _Deadline:
 
     def end(self) -> None:
         self._timer.cancel()
-
-
-class NoToken(AppError):
-    """There is no usable token for this document: it waits, it is not refused."""
-
-    code = "no_token"
-    http_status = 409

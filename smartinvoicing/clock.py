@@ -7,7 +7,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import DateTimeField, Func
 
 KARACHI: Final = ZoneInfo("Asia/Karachi")
 
@@ -29,13 +28,6 @@ def karachi(at: datetime) -> datetime:
 def tax_period(day: date) -> date:
     """The first day of the calendar month. Source: Sales Tax Act 1990, s. 2(43)."""
     return day.replace(day=1)
-
-
-class DatabaseNow(Func):
-    """The database's own clock, inside a query."""
-
-    function = "clock_timestamp"
-    output_field = DateTimeField()
 
 
 def database_now() -> datetime:

@@ -12,15 +12,21 @@ from accounts import audit
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
-from fbr.gateway import NoToken
 from fbr.models import Credential, Outbox
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
 from smartinvoicing import crypto
-from smartinvoicing.errors import Problem, RuleViolation
+from smartinvoicing.errors import AppError, Problem, RuleViolation
 from smartinvoicing.ids import uuid7
 
 LONGEST: Final = 500
+
+
+class NoToken(AppError):
+    """There is no usable token for this document: it waits, it is not refused."""
+
+    code = "no_token"
+    http_status = 409
 
 
 @transaction.atomic

@@ -171,7 +171,7 @@ def _token(work: Outbox) -> str | None:
         raise RuntimeError(f"the bytes of work {work.pk} are not those that were issued")
     try:
         return credentials.token_for(work, seller_ntn_cnic=work.invoice.seller_ntn_cnic)
-    except gateway.NoToken as missing:
+    except credentials.NoToken as missing:
         logger.warning("fbr.no_token", extra={"work": str(work.pk), "why": missing.message})
         return None
 

@@ -12,10 +12,10 @@ from accounts import tenancy
 from accounts.enums import AuditAction, Environment
 from accounts.models import AuditEvent, LegalEntity
 from fbr import selectors
-from fbr.gateway import NoToken
 from fbr.models import Credential, Outbox
 from fbr.outcomes import Hold
 from fbr.services import credentials
+from fbr.services.credentials import NoToken
 from smartinvoicing import crypto
 from smartinvoicing.crypto import CannotOpen
 from smartinvoicing.errors import NotAllowed, RuleViolation
