@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from fbr.fake.gateway import Manners
+from fbr.fake.manners import Manners
 from fbr.fake.register import BadEntry
 from fbr.fake.running import FakeFbr
 from fbr.fake.script import BadScript
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
         fake.start()
     except (BadEntry, BadScript, OSError, ValueError) as error:
         raise SystemExit(f"The fake FBR cannot begin: {error}") from error
-    _wait_for_signal(f"Fake FBR listening on {fake.url}")
+    _wait_for_signal(fake.greeting)
     fake.stop()
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     run(parser.parse_args())
 
 
-def _listed(path: Path | None) -> list[dict[str, str]]:
+def _listed(path: Path | None) -> list[dict[str, object]]:
     return list(json.loads(path.read_text(encoding="utf-8"))) if path else []
 
 

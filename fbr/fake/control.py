@@ -5,9 +5,16 @@ GET  /_ledger?summary=1   the counts only
 POST /_script             a list of rules, in place of the script; ?append=1 after it
 GET  /_script             the rules that are left
 POST /_latency            {"ms": 150}, before every answer
-POST /_tokens             [{"token", "seller", "environment"}]
-POST /_register           [{"number", "registered": true or false}], sales tax registration
-POST /_reset              empties the ledger and the script; tokens and latency stay
+POST /_tokens             [{"token", "seller", "environment"}] for DI; for POS each with
+                          "channel": "pos", "pos_id": 817001 and, for a till that may not post to
+                          the cloud, "cloud": false. One POS token may be entered for many tills
+POST /_register           [{"number", "registered": true or false}], sales tax registration;
+                          "active": false as well for one who is registered but suspended
+POST /_lists              a list of changes of FBR's lists, or {"restore": true}: the words are in
+                          fbr.fake.list_changes
+POST /_manners            {"pos_number": "letters", ...}: the words are in fbr.fake.manners
+GET  /_manners            the manners now
+POST /_reset              empties the ledger and the script; all the rest stays
 """
 
 import json
@@ -17,6 +24,8 @@ from typing import Any, Final
 from fbr.fake import answers
 from fbr.fake.answers import Reply
 from fbr.fake.gateway import Gateway
+from fbr.fake.list_changes import BadChange, changed
+from fbr.fake.manners import BadManner
 from fbr.fake.register import BadEntry
 from fbr.fake.script import BadScript
 
@@ -35,13 +44,13 @@ def control(gateway: Gateway, method: str, path: str, body: bytes) -> Reply:
         return answers.reply({"error": f"Known calls: {known}."}, status=404)
     try:
         found = _CALLS[method, path](gateway, query, _parsed(body))
-    except (BadCall, BadEntry, BadScript) as error:
+    except (BadCall, BadChange, BadEntry, BadManner, BadScript) as error:
         return answers.reply({"error": str(error)}, status=400)
     return answers.reply(found)
 
 
 def reset(gateway: Gateway) -> None:
-    """Begin a new ledger without a script; tokens, register and latency stay."""
+    """Begin a new ledger without a script; tokens, register, manners and latency stay."""
     gateway.script.load([])
     gateway.ledger.clear()
     gateway.flights.clear()
@@ -87,6 +96,20 @@ def _register(gateway: Gateway, _query: str, given: object) -> object:
     return {"taxpayers": gateway.register.add_taxpayers(given)}
 
 
+def _lists(gateway: Gateway, _query: str, given: object) -> object:
+    gateway.lists = changed(gateway.lists, given)
+    return {}
+
+
+def _behave(gateway: Gateway, _query: str, given: object) -> object:
+    gateway.behave(gateway.manners.changed(given))
+    return gateway.manners.as_json()
+
+
+def _manners(gateway: Gateway, _query: str, _given: object) -> object:
+    return gateway.manners.as_json()
+
+
 def _reset(gateway: Gateway, _query: str, _given: object) -> object:
     reset(gateway)
     return {}
@@ -97,6 +120,9 @@ _CALLS: Final[Mapping[tuple[str, str], Callable[[Gateway, str, object], object]]
     ("GET", "/_script"): _left_of_script,
     ("POST", "/_script"): _load_script,
     ("POST", "/_latency"): _latency,
+    ("GET", "/_manners"): _manners,
+    ("POST", "/_manners"): _behave,
+    ("POST", "/_lists"): _lists,
     ("POST", "/_tokens"): _tokens,
     ("POST", "/_register"): _register,
     ("POST", "/_reset"): _reset,

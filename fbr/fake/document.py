@@ -19,6 +19,10 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
+    def names(self) -> set[str]:
+        """The names of all members."""
+        return set(self._members)
+
     def raw(self, name: str) -> object:
         """The member as it was parsed; None when it is null or absent."""
         return self._members.get(name)
@@ -53,6 +57,12 @@ class Fields:
         if not isinstance(value, list) or not value:
             raise Malformed(f"{name} must be a list with at least one line")
         return [_fields(member, f"{name}[{index}].") for index, member in enumerate(value)]
+
+
+def places(number: Decimal) -> int:
+    """How many digits of a number stand behind its point."""
+    exponent = number.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def read(body: bytes) -> Fields:

@@ -5,15 +5,17 @@ up after `count` requests; a request that no rule matches is served as FBR would
 have, besides the name of its `fault`:
 
     count        how many requests it is for (1); null: every one until the script is changed
-    path         "post" (the default: record an invoice), "validate", "reference", "any",
-                 or a path that begins with a slash
+    path         "post" (the default: record a DI invoice or a POS bill), "di" or "pos" (one of
+                 the two; "pos" is the default of the faults whose name begins so), "validate",
+                 "reference", "any", or a path that begins with a slash
     seller       only requests whose token belongs to this registration number
     environment  only "sandbox" or only "production"
     chance       the share of the matching requests that it hits, 0 to 1 (1); drawn by the seed
     after_ms     wait so long before the answer, or before what stands in its place (0)
 
-An invoice that FBR's rules refuse is never recorded, whatever the fault. Those below that record
-do so before anything else, so the ledger is complete before the client can notice.
+A document that FBR's rules refuse is never recorded, whatever the fault. Those below that record
+do so before anything else, so the ledger is complete before the client can notice. A fault of one
+service leaves the answers of the other as they are.
 
 Served as usual, and recorded:
 
@@ -22,8 +24,10 @@ Served as usual, and recorded:
     latency_ramp   from_ms (0) to to_ms (3000), step_ms (100) longer each time
     drip           the answer in pieces: piece_bytes (16), every_ms (50)
     big_body       an answer of `bytes` (2 GiB) that does not end; streamed
-    numeric_status accepted, with status codes and line numbers as JSON numbers; form: "int" or
-                   "float"
+    numeric_status accepted, with status codes and line numbers (POS: the code) as JSON numbers;
+                   form: "int" or "float"
+    pos_text_code  accepted, with the code as a text
+    pos_bare_integer  accepted, with a number of 20 digits as a bare JSON integer
 
 Recorded, and the answer lost:
 
@@ -49,8 +53,14 @@ An answer that misleads; recorded unless `recorded` is false:
     half_json            the first half of the answer; transfer: true breaks the HTTP message too
     blank_number, null_number
     repeated_number      the number of the recording before this one (the ledger has its own)
-    missing_lines        the last line is left out of invoiceStatuses
-    number_and_refusal   a number, and line `line` (1; 0: the header) refused with `code` (0104)
+    missing_lines        the last line is left out of invoiceStatuses (DI only)
+    number_and_refusal   a number, and line `line` (1; 0: the header) refused with `code` (0104);
+                         POS: a number under code 102
+    pos_not_available    code 100, and "Not Available" for a number
+    pos_echoed_usin      code 100, and the bill's own USIN for a number
+    pos_errors           `Errors` in another shape: "text", "list" (the default), "values"
+                         ({"$values": []}), "null" or "missing"; on an accepted bill empty,
+                         unless filled: true
 
 An error; recorded only if `recorded` is true:
 
@@ -58,11 +68,14 @@ An error; recorded only if `recorded` is true:
     gateway_fault        `code`: one of 900800, 900802, 900803, 900804, 900901, 900902, 900908,
                          303001, 101503, 101504, 101505; `status`: another HTTP status than its
                          usual one; xml: true
+    pos_refusal          refused with the POS code `code` (102; known: 101, 102, 104, 112, 400,
+                         401, 402, and any other); shape: that of `Errors`
 
 An error, never recorded:
 
     invalid              refused with `code` (0052) at `line` (0: the header); outer: "00" or
-                         "01"; statuses (of a header): "null", "missing" or "empty"
+                         "01"; statuses (of a header): "null", "missing" or "empty";
+                         POS: refused with code 102
     400, 413, 415        a status report
     401, 403             fault 900901, fault 900908
     404, 405             a status report
@@ -75,6 +88,7 @@ from typing import Any, Final
 
 ACCEPT: Final = "accept"
 HEADERS: Final = "headers"
+POS_BARE_INTEGER: Final = "pos_bare_integer"
 
 Params = Mapping[str, Any]
 
@@ -107,6 +121,12 @@ VOCABULARY: Final[Mapping[str, tuple[bool, Params]]] = {
     "repeated_number": (True, _MAY),
     "missing_lines": (True, _MAY),
     "number_and_refusal": (True, {**_MAY, "code": "0104", "line": 1}),
+    "pos_text_code": (True, _FIXED),
+    POS_BARE_INTEGER: (True, _FIXED),
+    "pos_not_available": (True, _MAY),
+    "pos_echoed_usin": (True, _MAY),
+    "pos_errors": (True, {**_MAY, "shape": "list", "filled": False}),
+    "pos_refusal": (False, {**_MAY_NOT, "code": 102, "shape": "text"}),
     "500": (False, _MAY_NOT),
     "502": (False, _MAY_NOT),
     "503": (False, _MAY_NOT),

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from fbr.fake.ledger import Request
+from fbr.fake.ledger import RECORDING, Request
 
 
 class Flight:
@@ -51,12 +51,12 @@ class Flights:
             self._up = {other for other in self._up if not other.is_abandoned()}
             self._up.add(flight)
             self._most = max(self._most, len(self._up))
-            if request.kind == "record":
+            if request.kind in RECORDING:
                 self._count_recording(request)
         return flight
 
     def _count_recording(self, request: Request) -> None:
-        recording = [other.request for other in self._up if other.request.kind == "record"]
+        recording = [other.request for other in self._up if other.request.kind in RECORDING]
         self._most_recording = max(self._most_recording, len(recording))
         place, seller = str(request.environment), str(request.seller)
         here = sum(str(other.environment) == place for other in recording)

@@ -1,6 +1,7 @@
 """FBR's desk: what a request asks for, whether it may, and what is written in the ledger.
 
-Source: PRAL DI API v1.12, sections 2 (tokens), 3 (addresses) and 4 (record and validate).
+Source: PRAL DI API v1.12, sections 2 (tokens), 3 (addresses) and 4 (record and validate); FBR's
+specification of the fiscal component for the two addresses of the POS service.
 """
 
 import itertools
@@ -12,40 +13,38 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import parse_qsl
 
-from fbr.fake import answers, lists, lookups
+from fbr.fake import answers, lookups
 from fbr.fake.answers import Document, Reply
 from fbr.fake.document import Malformed, read
 from fbr.fake.faults import Play
 from fbr.fake.flights import Flights
-from fbr.fake.ledger import Entry, Facts, Ledger, Request
+from fbr.fake.ledger import POS, RECORD, Bill, Entry, Facts, Ledger, Request
+from fbr.fake.lists import Lists, loaded
+from fbr.fake.manners import Manners
+from fbr.fake.pos import desk as pos_desk
+from fbr.fake.references import REFERENCE
 from fbr.fake.register import PRODUCTION, SANDBOX, Holder, Register, bearer_of
 from fbr.fake.rules import Case, judge
+from fbr.fake.scene import Scene
 from fbr.fake.script import Script
-from fbr.fake.spoiling import Scene, spoil
+from fbr.fake.spoiling import spoil
 
 PAKISTAN: Final = timezone(timedelta(hours=5), "PKT")
 LARGEST_BODY: Final = 10 * 1024 * 1024
 
 _DI: Final = "/di_data/v1/di"
-_INVOICES: Final = {
-    f"{_DI}/postinvoicedata_sb": ("record", SANDBOX),
-    f"{_DI}/postinvoicedata": ("record", PRODUCTION),
+POS_SANDBOX: Final = "/FBR/v1/api/Live/PostData"
+POS_PRODUCTION: Final = "/imsp/v1/api/Live/PostData"
+_DOCUMENTS: Final = {
+    POS_SANDBOX: (POS, SANDBOX),
+    POS_PRODUCTION: (POS, PRODUCTION),
+    f"{_DI}/postinvoicedata_sb": (RECORD, SANDBOX),
+    f"{_DI}/postinvoicedata": (RECORD, PRODUCTION),
     f"{_DI}/validateinvoicedata_sb": ("validate", SANDBOX),
     f"{_DI}/validateinvoicedata": ("validate", PRODUCTION),
 }
 _LAST_THIRTEEN: Final = 10**13
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manners:
-    """In what FBR is reported to differ from day to day, as a test wants it."""
-
-    # The outer status code over refused lines: "00" by the document, "01" as seen live in 2026.
-    outer: str = answers.LINE_ERRORS
-    # Whether "today" is UTC's day, as reported, and not Pakistan's.
-    dates_by_utc: bool = False
-    # Whether a buyer whom nobody entered counts as not registered.
-    strict_register: bool = False
+_LOOKUP_METHODS: Final = {"both": ("GET", "POST"), "post": ("POST",), "get": ("GET",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +59,10 @@ class Knock:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What FBR would answer; with facts, an invoice that it would record."""
+    """What FBR would answer; with facts, a document that it would record."""
 
     reply: Reply
-    facts: Facts | None = None
+    facts: Facts | Bill | None = None
     lines: int = 1
 
 
@@ -81,7 +80,13 @@ class Gateway:
         self.script = Script(self.seed)
         self.flights = Flights()
         self.register = Register(strict=self.manners.strict_register)
+        self.lists = Lists(loaded())
         self._serials = itertools.count(_first_serial(self.seed))
+
+    def behave(self, manners: Manners) -> None:
+        """Take other manners from here on."""
+        self.manners = manners
+        self.register.strict = manners.strict_register
 
     def knock(
         self, method: str, path: str, *, authorization: str | None, content_type: str
@@ -94,7 +99,7 @@ class Gateway:
             path=path,
             kind=kind,
             environment=environment or (holder.environment if holder else None),
-            seller=holder.seller if holder else None,
+            seller=(holder.seller or None) if holder else None,
             body=b"",
         )
         return Knock(
@@ -106,21 +111,39 @@ class Gateway:
 
     def answer(self, knock: Knock, play: Play | None) -> tuple[Entry, Reply]:
         """Judge a whole request, write the ledger, and say what goes back."""
+        if knock.request.kind == POS:
+            knock = replace(knock, request=pos_desk.addressed(knock.request, knock.holder))
         request = knock.request
         judged = self._judge(knock)
         fault = play.fault if play else None
         if not request.is_whole or judged.facts is None or (play and not play.records):
             entry = self.ledger.add(request, fault=fault)
-            return entry, self._spoilt(play, judged, accepted=None, earlier=None)
-        earlier = self.ledger.last_number()
-        number = self._next_number(judged.facts.seller)
+            return entry, self._spoilt(play, judged, request, accepted=None, earlier=None)
+        earlier = self.ledger.last_number(request.kind)
+        number, accepted = self._numbered(judged.facts, judged.lines, play)
         entry = self.ledger.add(request, fault=fault, number=number, facts=judged.facts)
-        accepted = answers.accepted(number=number, dated=self._dated(), lines=judged.lines)
         judged = replace(judged, reply=answers.reply(accepted))
-        return entry, self._spoilt(play, judged, accepted=accepted, earlier=earlier)
+        return entry, self._spoilt(play, judged, request, accepted=accepted, earlier=earlier)
+
+    def _numbered(self, facts: Facts | Bill, lines: int, play: Play | None) -> tuple[str, Document]:
+        """A number for what FBR records, and the answer that gives it."""
+        serial = next(self._serials)
+        if isinstance(facts, Bill):
+            at = self.clock().astimezone(PAKISTAN)
+            return pos_desk.numbered(
+                facts, serial=serial, at=at, manners=pos_desk.manners_of(self.manners, play)
+            )
+        number = f"{facts.seller}DI{serial % _LAST_THIRTEEN:013d}"
+        return number, answers.accepted(number=number, dated=self._dated(), lines=lines)
 
     def _spoilt(
-        self, play: Play | None, judged: Judged, *, accepted: Document | None, earlier: str | None
+        self,
+        play: Play | None,
+        judged: Judged,
+        request: Request,
+        *,
+        accepted: Document | None,
+        earlier: str | None,
     ) -> Reply:
         if play is None:
             return judged.reply
@@ -132,24 +155,41 @@ class Gateway:
                 lines=judged.lines,
                 dated=self._dated(),
                 earlier_number=earlier,
+                is_bill=request.kind == POS,
+                usin=request.usin,
             )
         )
 
     def _judge(self, knock: Knock) -> Judged:
-        refusal = _gate(knock)
+        refusal = _gate(knock, self.manners)
         if refusal:
             return Judged(reply=refusal)
         path, _, query = knock.request.path.partition("?")
-        if path in lists.REFERENCE:
-            rows = lists.REFERENCE[path](dict(parse_qsl(query)))
+        if path in REFERENCE:
+            rows = REFERENCE[path](self.lists, dict(parse_qsl(query)))
             return Judged(reply=answers.reply(rows))
         try:
             if path in lookups.LOOKUPS:
                 found = lookups.LOOKUPS[path](read(knock.request.body), self.register)
                 return Judged(reply=answers.reply(found))
+            if knock.request.kind == POS:
+                return self._judge_bill(knock)
             return self._judge_invoice(knock)
         except Malformed as error:
             return Judged(reply=answers.report(400, str(error)))
+
+    def _judge_bill(self, knock: Knock) -> Judged:
+        holder, environment = knock.holder, knock.request.environment
+        if holder is None or environment is None:
+            raise Malformed("nobody holds this token")
+        reply, bill = pos_desk.judged(
+            read(knock.request.body),
+            tills=holder.tills,
+            environment=environment,
+            manners=self.manners,
+            history=self.ledger,
+        )
+        return Judged(reply=reply, facts=bill)
 
     def _judge_invoice(self, knock: Knock) -> Judged:
         case = self._case(knock)
@@ -160,7 +200,7 @@ class Gateway:
             document = answers.refused_lines(verdict.lines, dated=dated, outer=self.manners.outer)
         else:
             document = answers.valid(dated=dated, lines=lines)
-        is_recorded = verdict.is_accepted and knock.request.kind == "record"
+        is_recorded = verdict.is_accepted and knock.request.kind == RECORD
         return Judged(
             reply=answers.reply(document),
             facts=case.facts() if is_recorded else None,
@@ -178,41 +218,64 @@ class Gateway:
             holder=knock.holder,
             today=self.clock().astimezone(UTC if self.manners.dates_by_utc else PAKISTAN).date(),
             register=self.register,
+            lists=self.lists,
             history=self.ledger,
+            exact_totals=self.manners.exact_totals,
         )
 
     def _dated(self) -> str:
         return self.clock().astimezone(PAKISTAN).strftime("%Y-%m-%d %H:%M:%S")
 
-    def _next_number(self, seller: str) -> str:
-        return f"{seller}DI{next(self._serials) % _LAST_THIRTEEN:013d}"
-
 
 def _place(path: str) -> tuple[str, str | None]:
     """Of what kind a path is, and in which environment; reference paths serve both."""
-    if path in _INVOICES:
-        return _INVOICES[path]
-    is_known = path in lists.REFERENCE or path in lookups.LOOKUPS
+    if path in _DOCUMENTS:
+        return _DOCUMENTS[path]
+    is_known = path in REFERENCE or path in lookups.LOOKUPS
     return ("reference" if is_known else "unknown"), None
 
 
-def _gate(knock: Knock) -> Reply | None:
+def _methods(path: str, manners: Manners) -> tuple[str, ...]:
+    """By which methods a path answers. FBR's document says GET for lookups, clients use POST."""
+    if path in REFERENCE:
+        return ("GET",)
+    if path in lookups.LOOKUPS:
+        return _LOOKUP_METHODS[manners.lookups]
+    return ("POST",)
+
+
+def _gate(knock: Knock, manners: Manners) -> Reply | None:
     """What the gateway refuses before the service behind it sees anything."""
     request = knock.request
     if request.kind == "unknown":
         return answers.report(404)
-    is_list = request.path.partition("?")[0] in lists.REFERENCE
-    if request.method != ("GET" if is_list else "POST"):
+    path = request.path.partition("?")[0]
+    if request.method not in _methods(path, manners):
         return answers.report(405)
     if bearer_of(knock.authorization) is None:
         return answers.fault(900902)
     if knock.holder is None:
         return answers.fault(900901)
+    if not _is_subscribed(request, knock.holder):
+        return answers.fault(900908)
     if len(request.body) > LARGEST_BODY:
         return answers.report(413)
-    if not is_list and knock.content_type.partition(";")[0].strip().lower() != "application/json":
+    if (
+        path not in REFERENCE
+        and knock.content_type.partition(";")[0].strip().lower() != "application/json"
+    ):
         return answers.report(415)
     return None
+
+
+def _is_subscribed(request: Request, holder: Holder) -> bool:
+    """Whether a token opens this API: one of DI never opens the POS service, nor the other way.
+
+    Sandbox and production of the POS service are two APIs. DI looks at the environment itself.
+    """
+    if request.kind == POS:
+        return holder.is_pos and holder.environment == request.environment
+    return not holder.is_pos
 
 
 def _first_serial(seed: int | None) -> int:

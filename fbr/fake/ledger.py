@@ -1,4 +1,4 @@
-"""FBR's own book: every request that came, and every invoice that FBR recorded.
+"""FBR's own book: every request that came, and every document that FBR recorded.
 
 Tests compare this ledger with the product's tables, so it must say what happened and
 nothing else: a request and the recording it caused enter together, under one lock.
@@ -12,7 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+# The kinds of request that ask FBR to record something: a DI invoice, a POS bill.
+RECORD: Final = "record"
+POS: Final = "pos"
+RECORDING: Final = (RECORD, POS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +35,21 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bill:
+    """A bill of the POS service, which later credits may name."""
+
+    environment: str
+    pos_id: int
+    usin: str
+    is_credit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request as it stood on the wire; `seller` is the holder of its token."""
+    """One request as it stood on the wire; `seller` is the holder of its token.
+
+    A POS bill also says which till it is of, and the number it gave itself.
+    """
 
     method: str
     path: str
@@ -41,6 +59,8 @@ class Request:
     body: bytes
     # False when the client went away before it had sent the whole body.
     is_whole: bool = True
+    pos_id: int | None = None
+    usin: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +89,8 @@ class Entry:
             "environment": request.environment,
             "seller": request.seller,
             "kind": request.kind,
+            "pos_id": request.pos_id,
+            "usin": request.usin,
             **_body(request.body),
             "body_sha256": self.sha256,
             "body_whole": request.is_whole,
@@ -86,6 +108,9 @@ class Entry:
             "number": self.number,
             "environment": self.request.environment,
             "seller": self.request.seller,
+            "kind": self.request.kind,
+            "pos_id": self.request.pos_id,
+            "usin": self.request.usin,
             "body_sha256": self.sha256,
             **_body(self.request.body),
         }
@@ -105,6 +130,7 @@ class Ledger:
         self._aborted: list[dict[str, Any]] = []
         self._facts: dict[str, Facts] = {}
         self._notes: dict[str, list[Facts]] = {}
+        self._bills: set[Bill] = set()
 
     def add(
         self,
@@ -112,9 +138,9 @@ class Ledger:
         *,
         fault: str | None = None,
         number: str | None = None,
-        facts: Facts | None = None,
+        facts: Facts | Bill | None = None,
     ) -> Entry:
-        """Enter a request, and with a number also the invoice that FBR recorded for it."""
+        """Enter a request, and with a number also the document that FBR recorded for it."""
         with self._lock:
             entry = Entry(
                 seq=len(self._entries) + 1,
@@ -130,7 +156,10 @@ class Ledger:
                 self._remember(number, facts)
             return entry
 
-    def _remember(self, number: str, facts: Facts) -> None:
+    def _remember(self, number: str, facts: Facts | Bill) -> None:
+        if isinstance(facts, Bill):
+            self._bills.add(facts)
+            return
         self._facts[number] = facts
         if facts.is_note:
             self._notes.setdefault(facts.reference, []).append(facts)
@@ -140,10 +169,11 @@ class Ledger:
         with self._lock:
             self._aborted.append({"at": self._clock().isoformat(), "fault": fault})
 
-    def last_number(self) -> str | None:
-        """The number of the latest recording."""
+    def last_number(self, kind: str) -> str | None:
+        """The number of the latest recording of a kind."""
         with self._lock:
-            return self._recorded[-1].number if self._recorded else None
+            same = (entry for entry in reversed(self._recorded) if entry.request.kind == kind)
+            return next((entry.number for entry in same), None)
 
     def invoice(self, number: str) -> Facts | None:
         """What was recorded under a number."""
@@ -154,6 +184,11 @@ class Ledger:
         """The debit notes recorded against an invoice."""
         with self._lock:
             return tuple(self._notes.get(number, ()))
+
+    def has_bill(self, bill: Bill) -> bool:
+        """Whether such a bill of the POS service was recorded."""
+        with self._lock:
+            return bill in self._bills
 
     def clear(self) -> None:
         """Begin an empty book."""

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from fbr.fake import lists
-from fbr.fake.document import Fields, Malformed
-from fbr.fake.rates import Rate
+from fbr.fake.document import Fields, Malformed, places
+from fbr.fake.lists import LEVIES, Lists, SaleType, Scenario
+from fbr.fake.rates import Rate, is_inclusive, to_paisa
 from fbr.fake.refusals import Refusal
 
 THIRD_SCHEDULE: Final = "3rd Schedule Goods"
 REDUCED_RATE: Final = "Goods at Reduced Rate"
 COTTON: Final = "Cotton ginners"
+TOLL: Final = "Toll Manufacturing"
 PETROLEUM: Final = "Petroleum Products"
 POTASSIUM: Final = "Potassium Chlorate"
 STEEL: Final = "Steel melting and re-rolling"
@@ -30,17 +31,21 @@ NO_EXTRA_TAX: Final = frozenset({REDUCED_RATE, "Exempt goods", "Goods at zero-ra
 LARGEST_EXPONENT: Final = 12
 FIVE_PERCENT: Final = Decimal(5)
 FIVE_PERCENT_CEILING: Final = Decimal(20_000)
+# Percent of the value. Source: Sales Tax Act 1990, s. 3(1A).
+FURTHER_TAX: Final = Decimal(4)
+# SN009 and SN011 are published with the value alone as the total.
+VALUE_FOR_TOTAL: Final = frozenset({COTTON, TOLL})
 
 _HS_CODE: Final = re.compile(r"[0-9]{4}\.[0-9]{4}")
-_NO_HS_CODE: Final = "0000.0000"
 _ELECTRICITY: Final = "2716."
 _UNIT_OF_RATE: Final = {"SqY": ("SqY", "0060"), "bill": ("Bill of lading", "0061")}
+RETAIL_PRICE: Final = "fixedNotifiedValueOrRetailPrice"
 # Amount, decimals allowed, and the code when it is left out; "" where it may be.
 _AMOUNTS: Final = (
     ("quantity", 4, "0098"),
     ("totalValues", 2, "0300"),
     ("valueSalesExcludingST", 2, "0021"),
-    ("fixedNotifiedValueOrRetailPrice", 2, "0300"),
+    (RETAIL_PRICE, 2, "0300"),
     ("salesTaxApplicable", 2, "0018"),
     ("salesTaxWithheldAtSource", 2, "0022"),
     ("furtherTax", 2, "0300"),
@@ -56,11 +61,13 @@ class Line:
     fields: Fields
     buyer_is_registered: bool
     is_self: bool
-    scenario: lists.Scenario | None
+    scenario: Scenario | None
+    lists: Lists
+    exact_totals: bool = False
 
     @property
-    def sale_type(self) -> lists.SaleType:
-        return lists.SALE_TYPES[self.fields.text("saleType")]
+    def sale_type(self) -> SaleType:
+        return self.lists.sale_types[self.fields.text("saleType")]
 
     @property
     def rate(self) -> Rate:
@@ -104,11 +111,12 @@ def _hs_code(line: Line) -> Refusal | None:
     code = line.fields.text("hsCode")
     if not code.strip():
         return Refusal("0019")
-    return None if _HS_CODE.fullmatch(code) and code != _NO_HS_CODE else Refusal("0044")
+    is_code = _HS_CODE.fullmatch(code) and line.lists.has_hs_code(code)
+    return None if is_code else Refusal("0044")
 
 
 def _sale_type(line: Line) -> Refusal | None:
-    if line.fields.text("saleType") not in lists.SALE_TYPES:
+    if line.fields.text("saleType") not in line.lists.sale_types:
         return Refusal("0013")
     if line.scenario and line.scenario.sale_type != line.sale_type.text:
         return Refusal("0204")
@@ -122,9 +130,9 @@ def _rate(line: Line) -> Refusal | None:
 
 
 def _amounts(line: Line) -> Refusal | None:
-    for name, places, code_when_absent in _AMOUNTS:
+    for name, longest, code_when_absent in _AMOUNTS:
         if name in line.fields:
-            refusal = _amount(line, name, places)
+            refusal = _amount(line, name, longest)
         else:
             refusal = Refusal(code_when_absent, name) if code_when_absent else None
         if refusal:
@@ -132,16 +140,11 @@ def _amounts(line: Line) -> Refusal | None:
     return None
 
 
-def _amount(line: Line, name: str, places: int) -> Refusal | None:
+def _amount(line: Line, name: str, longest: int) -> Refusal | None:
     number = line.fields.number(name)
     if number is None or number.is_signed() or number.adjusted() > LARGEST_EXPONENT:
         return Refusal("0300", name)
-    return Refusal("0302", name) if _decimals(number) > places else None
-
-
-def _decimals(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    return -exponent if isinstance(exponent, int) else 0
+    return Refusal("0302", name) if places(number) > longest else None
 
 
 def _extra_tax(line: Line) -> Refusal | None:
@@ -167,7 +170,7 @@ def _unit(line: Line) -> Refusal | None:
     unit, rate_unit = line.fields.text("uoM"), line.rate.unit
     if unit != "KWH" and line.fields.text("hsCode").startswith(_ELECTRICITY):
         return Refusal("0096")
-    if unit not in lists.units_of(line.fields.text("hsCode")):
+    if unit not in line.lists.units_of(line.fields.text("hsCode")):
         return Refusal("0099")
     wanted, code = _UNIT_OF_RATE.get(rate_unit, (unit, ""))
     if line.sale_type.text == STEEL:
@@ -186,9 +189,32 @@ def _schedule(line: Line) -> Refusal | None:
     return None if line.fields.text("sroItemSerialNo") in schedule.serials else Refusal("0078")
 
 
-def _retail_price(line: Line) -> Refusal | None:
-    is_priced = line.amount("fixedNotifiedValueOrRetailPrice") > 0
+def _printed_price(line: Line) -> Refusal | None:
+    is_priced = line.amount(RETAIL_PRICE) > 0
     return Refusal("0090") if line.sale_type.text == THIRD_SCHEDULE and not is_priced else None
+
+
+def _notified_price(line: Line) -> Refusal | None:
+    """Goods without a printed price have zero, or as in SN028 their price with the tax."""
+    price = line.amount(RETAIL_PRICE)
+    is_free = line.sale_type.text == THIRD_SCHEDULE or not price
+    return None if is_free or _is_price_with_tax(line, price) else Refusal("0300", RETAIL_PRICE)
+
+
+def _is_price_with_tax(line: Line, price: Decimal) -> bool:
+    """Whether value and sales tax make up a price, or were taken out of it.
+
+    Each of the two is rounded, so the price they came from may differ by a paisa from their sum.
+    Whether there was such a price a document does not say: of two prices a paisa apart, both may
+    leave the same value.
+    """
+    value = line.amount("valueSalesExcludingST")
+    if price == value + line.amount("salesTaxApplicable"):
+        return True
+    is_exact = line.exact_totals or line.sale_type.text == THIRD_SCHEDULE
+    return not is_exact and is_inclusive(
+        gross=price, value=value, rate=line.rate, quantity=line.amount("quantity")
+    )
 
 
 def _cotton(line: Line) -> Refusal | None:
@@ -197,8 +223,9 @@ def _cotton(line: Line) -> Refusal | None:
 
 
 def _petroleum(line: Line) -> Refusal | None:
-    is_petroleum = line.sale_type.text == PETROLEUM
-    return Refusal("0129") if is_petroleum and not line.text("petroleumLevyOn") else None
+    """The levy's base, in one of the words seen; what FBR does with another word is not known."""
+    is_known = line.text("petroleumLevyOn") in LEVIES
+    return Refusal("0129") if line.sale_type.text == PETROLEUM and not is_known else None
 
 
 def _five_percent(line: Line) -> Refusal | None:
@@ -209,7 +236,7 @@ def _five_percent(line: Line) -> Refusal | None:
 def _sales_tax(line: Line) -> Refusal | None:
     """FBR works the tax out again, to the paisa, without any tolerance."""
     is_third = line.sale_type.text == THIRD_SCHEDULE
-    base = "fixedNotifiedValueOrRetailPrice" if is_third else "valueSalesExcludingST"
+    base = RETAIL_PRICE if is_third else "valueSalesExcludingST"
     due = line.rate.tax(base=line.amount(base), quantity=line.amount("quantity"))
     return None if line.amount("salesTaxApplicable") == due else Refusal(_tax_code(line))
 
@@ -231,6 +258,32 @@ def _withheld(line: Line) -> Refusal | None:
     return None if line.buyer_is_registered else Refusal("0070")
 
 
+def _further_tax(line: Line) -> Refusal | None:
+    """Nothing, or what the law charges, to the paisa.
+
+    FBR has no code for a wrong one. 0300, an amount that is not valid, is this fake's choice.
+    """
+    due = to_paisa(line.amount("valueSalesExcludingST") * FURTHER_TAX / 100)
+    return None if line.amount("furtherTax") in (0, due) else Refusal("0300", "furtherTax")
+
+
+def _total(line: Line) -> Refusal | None:
+    """Zero, as in FBR's samples, or the value with all its taxes.
+
+    FBR seems not to check it; 0300 is this fake's choice. Excise is in the value already or comes
+    on top. What FBR's own samples of two sale types show, the value alone, passes for these two.
+    """
+    total = line.amount("totalValues")
+    price = total - line.amount("furtherTax") - line.amount("extraTax")
+    prices = (price, price - line.amount("fedPayable"))
+    if not total or any(_is_price_with_tax(line, one) for one in prices):
+        return None
+    is_sample = line.sale_type.text in VALUE_FOR_TOTAL
+    if is_sample and total == line.amount("valueSalesExcludingST"):
+        return None
+    return Refusal("0300", "totalValues")
+
+
 # Sale type and rate come first: the rules after them take both for granted.
 _RULES: Final[tuple[Callable[[Line], Refusal | None], ...]] = (
     _self_invoice,
@@ -243,10 +296,13 @@ _RULES: Final[tuple[Callable[[Line], Refusal | None], ...]] = (
     _quantity,
     _unit,
     _schedule,
-    _retail_price,
+    _printed_price,
     _cotton,
     _petroleum,
     _five_percent,
     _sales_tax,
+    _notified_price,
     _withheld,
+    _further_tax,
+    _total,
 )

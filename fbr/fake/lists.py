@@ -1,32 +1,27 @@
-"""FBR's reference lists as this fake knows them, and the lookups over them.
+"""FBR's lists as this fake knows them: what may stand in an invoice.
 
-What is served is what the rules accept: a text picked from these lists passes.
-Source: PRAL DI API v1.12, section 5 (reference APIs); the odd spelling of the keys is FBR's.
-The texts are FBR's (that document, its offline template, lists seen live in 2025 and 2026). Which
-rates and schedules go with which sale type, and most of the ids, are known for a few only; the
-rest is this fake's choice, and none of it changes with the date or the province.
+What is served (`fbr.fake.references`) is what the rules accept: a text picked from these lists
+passes. A gateway has lists of its own, which a test may change (`fbr.fake.list_changes`).
+Source: PRAL DI API v1.12, section 5 (reference APIs). The texts are FBR's (that document, its
+offline template, lists seen live in 2025 and 2026). Which rates and schedules go with which sale
+type is known for a few only, of the ids these: rates 728, 734, 280 and 413, schedules 7, 8 and
+389 with its entries. The rest is this fake's choice, and none of it changes with the date or the
+province.
 """
 
+import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from fbr.fake.rates import Rate, rate_of
 
-Query = Mapping[str, str]
 Rows = list[dict[str, Any]]
 
-SALES_ANNEX: Final = "3"
-
 _DATA: Final = Path(__file__).parent / "data"
-_MONTHS: Final = (
-    *("jan", "feb", "mar", "apr", "may", "jun"),
-    *("jul", "aug", "sep", "oct", "nov", "dec"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,151 +45,103 @@ class SaleType:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A sandbox scenario: its sale type, and whether its buyer must be registered."""
+    """A sandbox scenario: its sale type, and whether its buyer must be registered, or must not."""
 
     sale_type: str
     registered: bool
+    unregistered: bool = False
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
+    """One file of the data beside this module."""
     return json.loads((_DATA / f"{name}.json").read_text(encoding="utf-8"))
 
 
-_SALE_TYPE_ROWS: Final[Rows] = _load("sale_types")
-_SCHEDULE_ROWS: Final[Rows] = _load("schedules")
-_UNITS_BY_HS: Final[Mapping[str, list[str]]] = _load("units_by_hs")
-_UNIT_IDS: Final[Mapping[str, int]] = {
-    row["description"]: row["uoM_ID"] for row in reversed(_load("units"))
-}
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The rows from which lists are made: sale types with their rates, units, tariff codes.
 
-UNITS: Final = frozenset(_UNIT_IDS)
-PROVINCES: Final = frozenset(row["stateProvinceDesc"] for row in _load("provinces"))
-REASONS: Final = frozenset(_load("reasons"))
-CODES: Final[Mapping[str, str]] = _load("codes")
-SCENARIOS: Final[Mapping[str, Scenario]] = {
-    name: Scenario(**row) for name, row in _load("scenarios").items()
-}
-SCHEDULES: Final[Mapping[int, Schedule]] = {
-    row["id"]: Schedule(id=row["id"], text=row["text"], serials=frozenset(row["serials"]))
-    for row in _SCHEDULE_ROWS
-}
-SALE_TYPES: Final[Mapping[str, SaleType]] = {
-    row["text"].strip(): SaleType(
-        id=row["id"],
-        text=row["text"].strip(),
-        rates={rate["text"]: rate_of(rate["text"]) for rate in row["rates"]},
-        schedules={SCHEDULES[id_].text: SCHEDULES[id_] for id_ in row["schedules"]},
-    )
-    for row in _SALE_TYPE_ROWS
-}
+    units_by_hs: the units of a code or of the codes that begin so; the longest beginning counts.
+    """
+
+    sale_types: Rows
+    units: Rows
+    hs_codes: Mapping[str, str]
+    units_by_hs: Mapping[str, list[str]]
 
 
 @cache
-def units_of(hs_code: str) -> frozenset[str]:
-    """The units FBR allows for an HS code: those of the longest prefix known, else every unit."""
-    known = [prefix for prefix in _UNITS_BY_HS if hs_code.startswith(prefix)]
-    return frozenset(_UNITS_BY_HS[max(known, key=len)]) if known else UNITS
+def loaded() -> Source:
+    """The lists as they are before any test changes them."""
+    return Source(
+        sale_types=load("sale_types"),
+        units=load("units"),
+        hs_codes=_tariff(),
+        units_by_hs=load("units_by_hs"),
+    )
 
 
-def day_of(text: str) -> date | None:
-    """Read dd-MMM-yyyy with an English month; None for any other form, the ISO one included."""
-    day, _, rest = text.partition("-")
-    month, _, year = rest.partition("-")
-    try:
-        return date(int(year), _MONTHS.index(month.lower()) + 1, int(day))
-    except ValueError:
-        return None
+def _tariff() -> dict[str, str]:
+    """Every tariff code, worded as FBR words them: the heading, then the code's own words."""
+    headings = {row["heading"]: row["description"] for row in _table("hs_headings")}
+    codes = {}
+    for row in _table("hs_codes"):
+        heading = row["code"][:4]
+        words = [headings.get(heading) or f"Heading {heading}", row["description"]]
+        codes[row["code"]] = " - ".join(filter(None, words)).upper()
+    return codes
 
 
-def _whole(name: str) -> Callable[[Query], Rows]:
-    rows: Rows = _load(name)
-    return lambda _query: rows
+def _table(name: str) -> Rows:
+    with (_DATA / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
-def _sale_types(_query: Query) -> Rows:
-    return [
-        {"transactioN_TYPE_ID": row["id"], "transactioN_DESC": row["text"]}
-        for row in _SALE_TYPE_ROWS
-    ]
-
-
-def _serials(_query: Query) -> Rows:
-    return [row for schedule in _SCHEDULE_ROWS for row in _serials_of(schedule)]
-
-
-def _serials_of(schedule: dict[str, Any]) -> Rows:
-    return [
-        {"srO_ITEM_ID": schedule["id"] * 1000 + position, "srO_ITEM_DESC": serial}
-        for position, serial in enumerate(schedule["serials"], start=1)
-    ]
-
-
-def _rates(query: Query) -> Rows:
-    if day_of(query.get("date", "")) is None or "originationSupplier" not in query:
-        return []
-    return [
-        {"ratE_ID": rate["id"], "ratE_DESC": rate["text"], "ratE_VALUE": _figure(rate["text"])}
-        for row in _SALE_TYPE_ROWS
-        if str(row["id"]) == query.get("transTypeId")
-        for rate in row["rates"]
-    ]
-
-
-def _figure(text: str) -> float | int:
-    rate = rate_of(text)
-    figure = rate.percent or rate.per_unit
-    return int(figure) if figure == figure.to_integral_value() else float(figure)
-
-
-def _schedules(query: Query) -> Rows:
-    if day_of(query.get("date", "")) is None or "origination_supplier_csv" not in query:
-        return []
-    return [
-        {"srO_ID": id_, "srO_DESC": SCHEDULES[id_].text}
-        for row in _SALE_TYPE_ROWS
-        if any(str(rate["id"]) == query.get("rate_id") for rate in row["rates"])
-        for id_ in row["schedules"]
-    ]
-
-
-def _schedule_items(query: Query) -> Rows:
-    try:
-        date.fromisoformat(query.get("date", ""))
-    except ValueError:
-        return []
-    wanted = query.get("sro_id")
-    return [
-        row
-        for schedule in _SCHEDULE_ROWS
-        if str(schedule["id"]) == wanted
-        for row in _serials_of(schedule)
-    ]
-
-
-def _hs_units(query: Query) -> Rows:
-    if query.get("annexure_id") != SALES_ANNEX or not query.get("hs_code"):
-        return []
-    return [
-        {"uoM_ID": _UNIT_IDS[unit], "description": unit}
-        for unit in sorted(units_of(query["hs_code"]))
-    ]
-
-
-def _nothing(_query: Query) -> Rows:
-    return []
-
-
-REFERENCE: Final[Mapping[str, Callable[[Query], Rows]]] = {
-    "/pdi/v1/provinces": _whole("provinces"),
-    "/pdi/v1/doctypecode": _whole("document_types"),
-    "/pdi/v1/itemdesccode": _whole("hs_codes"),
-    "/pdi/v1/sroitemcode": _serials,
-    "/pdi/v1/transtypecode": _sale_types,
-    "/pdi/v1/uom": _whole("units"),
-    "/pdi/v1/SroSchedule": _schedules,
-    # The schedules exist on v1 only: v2 answers, with nothing.
-    "/pdi/v2/SroSchedule": _nothing,
-    "/pdi/v2/SaleTypeToRate": _rates,
-    "/pdi/v2/HS_UOM": _hs_units,
-    "/pdi/v2/SROItem": _schedule_items,
+SCHEDULE_ROWS: Final[Rows] = load("schedules")
+SCHEDULES: Final[Mapping[int, Schedule]] = {
+    row["id"]: Schedule(id=row["id"], text=row["text"], serials=frozenset(row["serials"]))
+    for row in SCHEDULE_ROWS
 }
+PROVINCES: Final = frozenset(row["stateProvinceDesc"] for row in load("provinces"))
+REASONS: Final = frozenset(load("reasons"))
+LEVIES: Final = frozenset(load("levies"))
+CODES: Final[Mapping[str, str]] = load("codes")
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    name: Scenario(**row) for name, row in load("scenarios").items()
+}
+
+
+class Lists:
+    """The lists of one gateway at one moment; a change makes new ones."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @cached_property
+    def sale_types(self) -> Mapping[str, SaleType]:
+        """The sale types by their text, without the blanks that FBR puts around some."""
+        return {
+            row["text"].strip(): SaleType(
+                id=row["id"],
+                text=row["text"].strip(),
+                rates={rate["text"]: rate_of(rate["text"]) for rate in row["rates"]},
+                schedules={SCHEDULES[id_].text: SCHEDULES[id_] for id_ in row["schedules"]},
+            )
+            for row in self.source.sale_types
+        }
+
+    @cached_property
+    def unit_ids(self) -> Mapping[str, int]:
+        """The id of each unit; the first one, where FBR lists a unit twice."""
+        return {row["description"]: row["uoM_ID"] for row in reversed(self.source.units)}
+
+    def has_hs_code(self, code: str) -> bool:
+        """Whether a code stands in the tariff."""
+        return code in self.source.hs_codes
+
+    def units_of(self, hs_code: str) -> list[str]:
+        """The units FBR allows for an HS code; every unit, where nothing is known of the code."""
+        by_hs = self.source.units_by_hs
+        known = [beginning for beginning in by_hs if hs_code.startswith(beginning)]
+        units = by_hs[max(known, key=len)] if known else list(self.unit_ids)
+        return [unit for unit in units if unit in self.unit_ids]

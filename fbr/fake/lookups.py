@@ -17,9 +17,11 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 def _status(fields: Fields, register: Register) -> Document:
     if not _DATE.fullmatch(fields.text("date")):
         raise Malformed("date must be yyyy-MM-dd")
-    if register.is_registered(fields.text("regno")):
+    number = fields.text("regno")
+    if register.is_active(number):
         return {"status code": "00", "status": "Active"}
-    return {"status code": "01", "status": "In-Active"}
+    code = "02" if register.is_registered(number) else "01"
+    return {"status code": code, "status": "In-Active"}
 
 
 def _registration(fields: Fields, register: Register) -> Document:

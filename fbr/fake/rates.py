@@ -17,6 +17,11 @@ _MIXED: Final = re.compile(rf"{_NUMBER}% (?:along with rupees|and Rs\.) ?{_NUMBE
 _PER_UNIT: Final = re.compile(rf"(?:Rs\. ?)?{_NUMBER}(?:(?:/| per )(\w+))?")
 
 
+def to_paisa(exact: Decimal) -> Decimal:
+    """Round once, half up, to the paisa."""
+    return exact.quantize(PAISA, rounding=ROUND_HALF_UP)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rate:
     """What one rate text stands for: a percentage, rupees a unit, both, or neither."""
@@ -31,8 +36,16 @@ class Rate:
 
         Units: base in rupees (value before tax, or the retail figure of the line).
         """
-        exact = base * self.percent / 100 + quantity * self.per_unit
-        return exact.quantize(PAISA, rounding=ROUND_HALF_UP)
+        return to_paisa(base * self.percent / 100 + quantity * self.per_unit)
+
+
+def is_inclusive(*, gross: Decimal, value: Decimal, rate: Rate, quantity: Decimal) -> bool:
+    """Whether `value` is what a price of `gross` rupees, tax included, leaves before tax.
+
+    Such a value and its tax, each rounded, may differ from the price by a paisa.
+    """
+    net = gross - quantity * rate.per_unit
+    return value == to_paisa(net * 100 / (100 + rate.percent))
 
 
 def rate_of(text: str) -> Rate:

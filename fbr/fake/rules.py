@@ -12,10 +12,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Protocol
 
-from fbr.fake import lists
 from fbr.fake.document import Fields, Malformed
 from fbr.fake.ledger import Facts
 from fbr.fake.line_rules import Line, judge_line
+from fbr.fake.lists import PROVINCES, REASONS, SCENARIOS, Lists, Scenario
 from fbr.fake.refusals import Refusal
 from fbr.fake.register import SANDBOX, Holder, Register, is_number
 
@@ -51,7 +51,9 @@ class Case:
     holder: Holder
     today: date
     register: Register
+    lists: Lists
     history: History
+    exact_totals: bool = False
 
     def text(self, name: str) -> str:
         """A text of the header, without the blanks around it."""
@@ -62,8 +64,8 @@ class Case:
         return self.text("invoiceType") == DEBIT_NOTE
 
     @property
-    def scenario(self) -> lists.Scenario | None:
-        return lists.SCENARIOS.get(self.text("scenarioId"))
+    def scenario(self) -> Scenario | None:
+        return SCENARIOS.get(self.text("scenarioId"))
 
     @property
     def day(self) -> date | None:
@@ -125,7 +127,14 @@ def judge(case: Case) -> Verdict:
     scenario = case.scenario
     lines = tuple(
         judge_line(
-            Line(fields=item, buyer_is_registered=is_known, is_self=is_self, scenario=scenario)
+            Line(
+                fields=item,
+                buyer_is_registered=is_known,
+                is_self=is_self,
+                scenario=scenario,
+                lists=case.lists,
+                exact_totals=case.exact_totals,
+            )
         )
         for item in case.items
     )
@@ -150,6 +159,10 @@ def _token(case: Case) -> Refusal | None:
     return None if mine == case.holder else Refusal("0401")
 
 
+def _seller(case: Case) -> Refusal | None:
+    return None if case.register.is_active(case.holder.seller) else Refusal("0001")
+
+
 def _document_type(case: Case) -> Refusal | None:
     kind = case.fields.text("invoiceType")
     if not kind:
@@ -166,9 +179,9 @@ def _date(case: Case) -> Refusal | None:
 
 
 def _provinces(case: Case) -> Refusal | None:
-    if case.text("sellerProvince").upper() not in lists.PROVINCES:
+    if case.text("sellerProvince").upper() not in PROVINCES:
         return Refusal("0073")
-    return None if case.text("buyerProvince").upper() in lists.PROVINCES else Refusal("0074")
+    return None if case.text("buyerProvince").upper() in PROVINCES else Refusal("0074")
 
 
 def _buyer_name(case: Case) -> Refusal | None:
@@ -185,13 +198,19 @@ def _buyer_type(case: Case) -> Refusal | None:
 def _scenario(case: Case) -> Refusal | None:
     """The sandbox needs a scenario, production must have none.
 
-    FBR has published no code for a scenario in production; 0203 is this fake's choice.
+    FBR has published no code for a scenario in production; 0203 is this fake's choice. So is 0053
+    for a registered buyer in a retailer's sale to a consumer, which the sandbox is reported to
+    pass for unregistered buyers only, whatever its samples say.
     """
     if (case.environment == SANDBOX) != (case.scenario is not None):
         return Refusal("0203")
     if case.environment != SANDBOX and "scenarioId" in case.fields:
         return Refusal("0203")
-    if case.scenario is None or not case.scenario.registered:
+    if case.scenario is None:
+        return None
+    if case.scenario.unregistered and case.text("buyerRegistrationType") == REGISTERED:
+        return Refusal("0053")
+    if not case.scenario.registered:
         return None
     buyer = case.text("buyerNTNCNIC")
     is_open = case.text("buyerRegistrationType") == REGISTERED and buyer
@@ -230,7 +249,7 @@ def _note_reason(case: Case) -> Refusal | None:
     reason = case.text("reason")
     if reason == "Others":
         return Refusal("0028")
-    return None if reason in lists.REASONS else Refusal("0027")
+    return None if reason in REASONS else Refusal("0027")
 
 
 def _note_buyer(case: Case) -> Refusal | None:
@@ -272,6 +291,7 @@ def _on_notes(rule: Callable[[Case], Refusal | None]) -> Callable[[Case], Refusa
 
 _HEADER_RULES: Final[tuple[Callable[[Case], Refusal | None], ...]] = (
     _token,
+    _seller,
     _document_type,
     _date,
     _provinces,

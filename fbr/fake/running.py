@@ -1,12 +1,13 @@
 """The fake FBR as one object, for tests, and as one process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from fbr.fake import control
-from fbr.fake.gateway import Gateway, Manners
+from fbr.fake import control, list_changes
+from fbr.fake.gateway import POS_PRODUCTION, POS_SANDBOX, Gateway
+from fbr.fake.manners import Manners
 from fbr.fake.server import Server
 
 
@@ -46,6 +47,14 @@ class FakeFbr:
         """The base address, without a slash at its end."""
         host, port = self._address
         return f"http://{host}:{port}"
+
+    @property
+    def greeting(self) -> str:
+        """A line that says where it listens."""
+        return (
+            f"Fake FBR listening on {self.url}; POS: {self.url}{POS_SANDBOX} (sandbox), "
+            f"{self.url}{POS_PRODUCTION} (production)"
+        )
 
     @property
     def port(self) -> int:
@@ -100,20 +109,34 @@ class FakeFbr:
         """Wait so long before every answer."""
         self.gateway.latency_s = ms / 1000
 
-    def add_tokens(self, entries: Sequence[dict[str, str]]) -> None:
-        """Give out tokens: {"token", "seller", "environment"} each.
+    def behave(self, **manners: object) -> None:
+        """Change some of the manners.
+
+        Raises: BadManner, saying what would be right.
+        """
+        self.gateway.behave(self.gateway.manners.changed(manners))
+
+    def change_lists(self, changes: object) -> None:
+        """Change FBR's lists, as `POST /_lists` does.
+
+        Raises: BadChange, saying which change is wrong.
+        """
+        self.gateway.lists = list_changes.changed(self.gateway.lists, changes)
+
+    def add_tokens(self, entries: Sequence[Mapping[str, object]]) -> None:
+        """Give out tokens: {"token", "seller", "environment"} each, as `POST /_tokens` takes them.
 
         Raises: BadEntry, saying which one is wrong.
         """
         self.gateway.register.add_tokens(list(entries))
 
-    def add_taxpayers(self, entries: Sequence[dict[str, object]]) -> None:
-        """Enter {"number", "registered"} in the sales tax register.
+    def add_taxpayers(self, entries: Sequence[Mapping[str, object]]) -> None:
+        """Enter {"number", "registered", "active"} in the sales tax register.
 
         Raises: BadEntry, saying which one is wrong.
         """
         self.gateway.register.add_taxpayers(list(entries))
 
     def reset(self) -> None:
-        """Begin a new ledger without a script; tokens, register and latency stay."""
+        """Begin a new ledger without a script; tokens, register, manners and latency stay."""
         control.reset(self.gateway)

@@ -12,10 +12,18 @@ from typing import Any, Final
 
 from fbr.fake.answers import GATEWAY_FAULTS
 from fbr.fake.faults import ACCEPT, EVERY, HEADERS, VOCABULARY, Params, Play
-from fbr.fake.ledger import Request
+from fbr.fake.ledger import POS, RECORD, RECORDING, Request
+from fbr.fake.pos.answers import SHAPES
 from fbr.fake.register import ENVIRONMENTS
 
-PATHS: Final = {"post": "record", "validate": "validate", "reference": "reference"}
+# Word of a script -> kinds of request.
+PATHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "post": RECORDING,
+    "di": (RECORD,),
+    "pos": (POS,),
+    "validate": ("validate",),
+    "reference": ("reference",),
+}
 ANY: Final = "any"
 
 _CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -23,6 +31,7 @@ _CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
     "environment": ENVIRONMENTS,
     "form": ("int", "float"),
     "outer": ("00", "01"),
+    "shape": SHAPES,
     "statuses": ("null", "missing", "empty"),
 }
 _FILTERS: Final = ("path", "seller", "environment")
@@ -46,8 +55,9 @@ class Rule:
 
     def matches(self, request: Request) -> bool:
         """Whether the rule is for such a request."""
-        path = self.given.get("path", "post")
-        is_there = path in (ANY, request.path.partition("?")[0]) or PATHS.get(path) == request.kind
+        path = self.given.get("path", "pos" if self.fault.startswith("pos_") else "post")
+        asked = request.path.partition("?")[0]
+        is_there = path in (ANY, asked) or request.kind in PATHS.get(path, ())
         seller = self.given.get("seller", request.seller)
         environment = self.given.get("environment", request.environment)
         return is_there and (seller, environment) == (request.seller, request.environment)

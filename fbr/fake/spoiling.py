@@ -5,31 +5,21 @@ Nothing here records or forgets: the ledger was written before.
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from fbr.fake import answers
 from fbr.fake.answers import Document, Manner, Reply
-from fbr.fake.faults import Play
+from fbr.fake.pos import spoiling as pos_spoiling
 from fbr.fake.refusals import Refusal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """A fault at work: what would have been answered, and what may be said instead."""
-
-    play: Play
-    plain: Reply
-    # The answer to an invoice that was recorded; None for every other one.
-    accepted: Document | None
-    lines: int
-    dated: str
-    earlier_number: str | None
+from fbr.fake.scene import Scene
 
 
 def spoil(scene: Scene) -> Reply:
-    """The reply that goes out under the fault."""
-    return _SPOILERS[scene.play.fault](scene)
+    """The reply that goes out under the fault; a fault of the other service spoils nothing."""
+    bodies = pos_spoiling.SPOILERS if scene.is_bill else _BODIES
+    fault = scene.play.fault
+    return (bodies.get(fault) or _WIRE.get(fault) or _plain)(scene)
 
 
 def _plain(scene: Scene) -> Reply:
@@ -175,7 +165,7 @@ def _numeric_status(scene: Scene, document: Document) -> None:
         status |= {"itemSNo": line, "statusCode": code, "errorCode": None}
 
 
-_SPOILERS: Final[Mapping[str, Callable[[Scene], Reply]]] = {
+_WIRE: Final[Mapping[str, Callable[[Scene], Reply]]] = {
     **dict.fromkeys(("ok", "slow", "latency_ramp"), _plain),
     **dict.fromkeys(("accept_then_silence", "silence"), _silence),
     **dict.fromkeys(("accept_then_reset", "reset_before"), _reset),
@@ -191,6 +181,8 @@ _SPOILERS: Final[Mapping[str, Callable[[Scene], Reply]]] = {
     "not_an_object": _list,
     "half_json": _half,
     "gateway_fault": _gateway_fault,
+}
+_BODIES: Final[Mapping[str, Callable[[Scene], Reply]]] = {
     "invalid": _invalid,
     "blank_number": _on_acceptance(_blank_number),
     "null_number": _on_acceptance(_null_number),

@@ -21,7 +21,7 @@ def item(**changes):
         "rate": "18%",
         "uoM": "Numbers, pieces, units",
         "quantity": 1,
-        "totalValues": 1180,
+        "totalValues": 0,
         "valueSalesExcludingST": 1000,
         "fixedNotifiedValueOrRetailPrice": 0,
         "salesTaxApplicable": 180,

@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -131,8 +132,13 @@ def test_the_gateway_refuses(fbr, path, token, headers, status, code):
 def test_a_line_is_kept_for_the_next_request_but_not_for_a_body_of_unknown_or_mad_length(fbr):
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {PRODUCTION_TOKEN}"}
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", fbr.port, timeout=5)) as line:
-        for body in (dumps(invoice()), dumps(invoice()), iter([b"{}"])):
-            line.request("POST", PRODUCTION, body, headers)
+        unknown = headers | {"Transfer-Encoding": "chunked"}
+        for body, sent in (
+            (dumps(invoice()), headers),
+            (dumps(invoice()), headers),
+            (None, unknown),
+        ):
+            line.request("POST", PRODUCTION, body, sent)
             answer = line.getresponse()
             answer.read()
 
@@ -265,7 +271,15 @@ def test_a_client_that_dies_in_its_body_is_in_the_ledger_and_records_nothing(fbr
             {"transactioN_TYPE_ID": 23, "transactioN_DESC": " 3rd Schedule Goods "},
         ),
         ("/pdi/v1/uom", {"uoM_ID": 13, "description": "KG"}),
-        ("/pdi/v1/sroitemcode", {"srO_ITEM_ID": 389082, "srO_ITEM_DESC": "82"}),
+        ("/pdi/v1/sroitemcode", {"srO_ITEM_ID": 17854, "srO_ITEM_DESC": "51"}),
+        (
+            "/pdi/v1/SroSchedule?rate_id=413&date=04-Feb-2024&origination_supplier_csv=1",
+            {"srO_ID": 8, "srO_DESC": "5th Schedule"},
+        ),
+        (
+            "/pdi/v2/SROItem?date=2025-03-25&sro_id=389",
+            {"srO_ITEM_ID": 17853, "srO_ITEM_DESC": "50"},
+        ),
         (
             "/pdi/v2/SaleTypeToRate?date=21-Nov-2026&transTypeId=75&originationSupplier=7",
             {"ratE_ID": 728, "ratE_DESC": "18%", "ratE_VALUE": 18},
@@ -291,11 +305,38 @@ def test_the_reference_lists(fbr, path, row):
     assert row in rows if row else rows == []
 
 
-def test_the_hs_list_is_of_modest_size(fbr):
-    rows = get(fbr, "/pdi/v1/itemdesccode")
+def test_the_hs_list_is_whole(fbr):
+    raw = ask(fbr, "GET", "/pdi/v1/itemdesccode")[2]
 
-    assert 100 < len(rows) < 1000
+    rows = json.loads(raw)
+    assert len({row["hS_CODE"] for row in rows}) == len(rows) == 7805
     assert {tuple(row) for row in rows} == {("hS_CODE", "description")}
+    assert all(row["description"] for row in rows)
+    assert 1_000_000 < len(raw) < 3_000_000
+
+
+def test_every_rate_and_hs_code_leads_on_to_its_lists(fbr):
+    rates = [
+        (kind["transactioN_TYPE_ID"], rate["ratE_ID"])
+        for kind in get(fbr, "/pdi/v1/transtypecode")
+        for rate in get(
+            fbr,
+            "/pdi/v2/SaleTypeToRate?date=21-Nov-2026&originationSupplier=7"
+            f"&transTypeId={kind['transactioN_TYPE_ID']}",
+        )
+    ]
+    schedules = get(
+        fbr, "/pdi/v1/SroSchedule?rate_id=734&date=21-Nov-2026&origination_supplier_csv=7"
+    )
+    units = [
+        get(fbr, f"/pdi/v2/HS_UOM?hs_code={code}&annexure_id=3")
+        for code in ("0101.2100", "5205.1100", "8432.1010", "9801.2000")
+    ]
+
+    assert len({kind for kind, _ in rates}) == 26
+    assert len({rate for _, rate in rates}) == len(rates) > 90
+    assert [row["srO_ID"] for row in schedules] == [389]
+    assert all(units)
 
 
 def test_the_lookups_of_a_taxpayer(fbr):
@@ -315,7 +356,41 @@ def test_the_lookups_of_a_taxpayer(fbr):
         "REGISTRATION_TYPE": "Registered",
     }
     assert look("Get_Reg_Type", {"Registration_No": "1"})["REGISTRATION_TYPE"] == "unregistered"
-    assert ask(fbr, "GET", "/dist/v1/statl", {"regno": "3333333"})[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("manner", "statuses"), [("both", [200, 200]), ("post", [405, 200]), ("get", [200, 405])]
+)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("statl", {"regno": "3333333", "date": "2026-11-21"}),
+        ("Get_Reg_Type", {"Registration_No": "3333333"}),
+    ],
+)
+def test_the_lookups_answer_by_the_methods_of_the_day(fbr, manner, statuses, path, body):
+    fbr.behave(lookups=manner)
+
+    answered = [ask(fbr, method, f"/dist/v1/{path}", body)[0] for method in ("GET", "POST")]
+
+    assert answered == statuses
+
+
+def test_a_taxpayer_may_be_registered_and_suspended(fbr):
+    entry = {"number": "3333333", "registered": True, "active": False}
+    assert control(fbr, "/_register", [entry]) == (200, {"taxpayers": 1})
+    assert control(fbr, "/_register", [entry | {"active": "no"}])[0] == 400
+
+    standing = ask(fbr, "POST", "/dist/v1/statl", {"regno": "3333333", "date": "2026-11-21"})[2]
+    kind = ask(fbr, "POST", "/dist/v1/Get_Reg_Type", {"Registration_No": "3333333"})[2]
+
+    assert json.loads(standing) == {"status code": "02", "status": "In-Active"}
+    assert json.loads(kind)["REGISTRATION_TYPE"] == "Registered"
+    assert codes(send(fbr, invoice(buyerNTNCNIC="3333333"))) == [""]
+    fbr.add_taxpayers([entry | {"number": "7000007"}])
+    assert codes(send(fbr, invoice())) == "0001"
+    fbr.add_taxpayers([{"number": "7000007", "registered": True}])
+    assert codes(send(fbr, invoice())) == [""]
 
 
 def test_it_may_be_stopped_and_started_on_the_same_port(fbr):
@@ -339,7 +414,10 @@ def test_the_process_says_where_it_listens_and_ends_cleanly(tmp_path, end):
     command = [sys.executable, "-m", "fbr.fake", "--port", "0", "--seed", "1"]
     command += ["--script", script, "--tokens", tokens]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        port = int(process.stdout.readline().rpartition(":")[2])
+        greeting = process.stdout.readline()
+        port = int(re.match(r"Fake FBR listening on http://127\.0\.0\.1:(\d+);", greeting)[1])
+        assert "/FBR/v1/api/Live/PostData (sandbox)" in greeting
+        assert "/imsp/v1/api/Live/PostData (production)" in greeting
         fake = SimpleNamespace(port=port)
 
         status, _, _ = ask(fake, "POST", PRODUCTION, invoice(), "t")

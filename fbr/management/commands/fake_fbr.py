@@ -10,7 +10,7 @@ from fbr.fake import cli
 class Command(BaseCommand):
     """The same as `python -m fbr.fake`."""
 
-    help = "Run the fake FBR: a loopback DI gateway with its own ledger and scripted faults."
+    help = "Run the fake FBR: DI and POS on loopback, with its own ledger and scripted faults."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
