@@ -39,7 +39,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "tenant": membership.tenant,
         "memberships": request.memberships,  # type: ignore[attr-defined]  # MemberRequest
         "nav": _nav(request, request.actor),  # type: ignore[attr-defined]
-        "environment_banner": _banner(),
+        "environment_banner": _banner(request.actor),  # type: ignore[attr-defined]
     }
 
 
@@ -59,12 +59,17 @@ def _is_here(url: str, path: str) -> bool:
     return path == url or (url != "/" and path.startswith(url))
 
 
-def _banner() -> dict[str, str] | None:
+def _banner(actor: Actor) -> dict[str, str] | None:
     """Outside FBR's production nothing counts; that must not be forgotten on any page."""
     entity = selectors.legal_entities().only("environment").first()
     if entity is not None and entity.environment == Environment.PRODUCTION:
         return None
+    may_manage = actor.may(Permission.MANAGE_BUSINESS)
     return {
         "tone": "attention",
-        "text": _("Sandbox: invoices go to FBR's test system and do not count for tax."),
+        "icon": "flask",
+        "word": _("Sandbox:"),
+        "text": _("invoices go to FBR's test system and do not count for tax."),
+        "url": reverse("fbr:golive") if may_manage else "",
+        "action": _("Go live"),
     }

@@ -48,6 +48,15 @@ class AuditAction(models.TextChoices):
     CREDENTIAL_STORED = "credential.stored", _("FBR token stored")
     CREDENTIAL_HELD = "credential.held", _("FBR token held")
     CREDENTIAL_RELEASED = "credential.released", _("FBR token released")
+    CREDENTIAL_TESTED = "credential.tested", _("FBR token tested")
+    GOLIVE_TICKED = "golive.ticked", _("Step to production ticked")
+    GOLIVE_UNTICKED = "golive.unticked", _("Step to production taken back")
+    SCENARIOS_CHOSEN = "scenarios.chosen", _("Sandbox scenarios chosen")
+    SCENARIO_STARTED = "scenario.started", _("Sandbox scenario started")
+    ENVIRONMENT_SWITCHED = "environment.switched", _("FBR environment switched")
+    TILL_SAVED = "till.saved", _("Till saved")
+    TILL_RETIRED = "till.retired", _("Till retired")
+    POS_TERMS_SAVED = "pos_terms.saved", _("Terms of tills saved")
 
 
 class Environment(models.TextChoices):

@@ -92,6 +92,14 @@ class BusinessForm(_TaxpayerForm):
         max_length=particulars.LONGEST_SOFTWARE_NO,
         required=False,
     )
+    retail_price_includes_tax = forms.BooleanField(
+        label=_("Printed retail prices include sales tax"),
+        required=False,
+        help_text=_(
+            "For Third Schedule goods: the tax is then charged on the printed price without the"
+            " tax in it. Let your tax adviser confirm it."
+        ),
+    )
 
 
 class InvitationForm(forms.Form):

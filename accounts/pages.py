@@ -29,6 +29,8 @@ _WORDS: Final = {
     "product": gettext_lazy("Product"),
     "invoice": gettext_lazy("Invoice"),
     "credential": gettext_lazy("FBR token"),
+    "golive": gettext_lazy("Way to production"),
+    "scenariorun": gettext_lazy("Sandbox scenario"),
 }
 _PAGES: Final = {
     "invoice": "invoices:detail",

@@ -24,13 +24,17 @@ SERIES: Final = "INV"
 
 _STRN: Final = re.compile(r"[0-9]{13}", re.ASCII)
 _PHONE: Final = re.compile(r"\+?[0-9]{7,15}", re.ASCII)
-_SERIES: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{0,9}", re.ASCII)
+# Notes are numbered with these endings: a run that had one could print the number of another.
+_SERIES: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{0,9}(?<!-CN)(?<!-DN)", re.ASCII)
 _SEPARATORS: Final = re.compile(r"[ ().-]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Particulars:
-    """A business as FBR's register has it, and how its invoices are marked."""
+    """A business as FBR's register has it, and how its invoices are marked and reckoned.
+
+    retail_price_includes_tax: the prices printed on Third Schedule goods have the tax in them.
+    """
 
     name: str
     ntn_cnic: str
@@ -42,6 +46,7 @@ class Particulars:
     sector: str
     series: str = SERIES
     software_no: str = ""
+    retail_price_includes_tax: bool = True
 
 
 def checked(given: Particulars) -> Particulars:
@@ -54,6 +59,11 @@ def checked(given: Particulars) -> Particulars:
     if problems:
         raise RuleViolation.of(problems)
     return stored
+
+
+def problems_of(given: Particulars) -> list[Problem]:
+    """What is wrong with `given`, field by field; nothing where it is complete."""
+    return list(_problems_of(_tidied(given)))
 
 
 def _tidied(given: Particulars) -> Particulars:
@@ -78,7 +88,9 @@ def _problems_of(stored: Particulars) -> Iterator[Problem]:
             code="series",
             field="series",
             message=_("The prefix of invoice numbers has the wrong form."),
-            fix=_("Use up to ten letters, digits and dashes, like INV or LHR-1."),
+            fix=_(
+                "Use up to ten letters, digits and dashes, like INV or LHR-1; -CN and -DN are ours."
+            ),
         )
     if not _fits(stored.software_no, LONGEST_SOFTWARE_NO):
         yield Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,8 +13,8 @@ from rest_framework.views import APIView
 
 from accounts.api_auth import entered
 from accounts.enums import Permission, Province
-from invoices import intake, representation, selectors
-from invoices.enums import BuyerKind, SaleType
+from invoices import intake, representation, sale_types, selectors
+from invoices.enums import BuyerKind, SaleType, Withholding
 from invoices.models import Buyer, Product
 from invoices.services import catalogue
 from smartinvoicing import clock
@@ -21,9 +22,12 @@ from smartinvoicing.api import body_of
 from smartinvoicing.errors import Problem, RuleViolation
 
 _BUYER = frozenset(
-    {"name", "registration_type", "ntn_cnic", "province", "address", "phone", "email"}
+    {
+        *("name", "registration_type", "ntn_cnic", "province", "address", "phone", "email"),
+        "withholding",
+    }
 )
-_PRODUCT = frozenset({"name", "hs_code", "sale_type", "rate", "unit", "unit_price"})
+_PRODUCT = frozenset(field.name for field in fields(catalogue.Goods))
 
 
 class BuyerShape(serializers.Serializer[Any]):
@@ -35,6 +39,7 @@ class BuyerShape(serializers.Serializer[Any]):
     address = serializers.CharField()
     phone = serializers.CharField(required=False)
     email = serializers.EmailField(required=False)
+    withholding = serializers.ChoiceField(Withholding.choices, required=False)
 
 
 class BuyerPage(serializers.Serializer[Any]):
@@ -50,6 +55,18 @@ class ProductShape(serializers.Serializer[Any]):
     rate = serializers.CharField(required=False)
     unit = serializers.CharField()
     unit_price = serializers.DecimalField(max_digits=18, decimal_places=4, required=False)
+    item_code = serializers.CharField(required=False)
+    retail_price = serializers.DecimalField(
+        max_digits=18, decimal_places=2, required=False, allow_null=True
+    )
+    sro_schedule = serializers.CharField(required=False)
+    sro_item = serializers.CharField(required=False)
+    no_further_tax = serializers.BooleanField(required=False)
+    fed_type = serializers.CharField(required=False)
+    fed_rate = serializers.CharField(required=False)
+    fed_schedule = serializers.CharField(required=False)
+    fed_item = serializers.CharField(required=False)
+    petroleum_levy_on = serializers.ChoiceField(sale_types.LEVIES, required=False)
 
 
 class ProductPage(serializers.Serializer[Any]):
@@ -81,12 +98,18 @@ class Buyers(APIView):
         reader = intake.Reader(body_of(request), problems)
         reader.only(_BUYER)
         party = intake.party(body_of(request), problems, prefix="")
-        phone, email = reader.text("phone"), reader.text("email")
+        reach = {name: reader.text(name) for name in ("phone", "email")}
+        withholding = reader.word("withholding", Withholding.values, Withholding.NONE)
         if problems:
             raise RuleViolation.of(problems)
         with entered(request) as actor:
             row = catalogue.save_buyer(
-                buyer=Buyer(), party=party, phone=phone, email=email, actor=actor, at=clock.now()
+                buyer=Buyer(),
+                party=party,
+                **reach,
+                withholding=withholding,
+                actor=actor,
+                at=clock.now(),
             )
         return Response(representation.buyer(row), status=201)
 
@@ -109,16 +132,11 @@ class Products(APIView):
         problems: list[Problem] = []
         reader = intake.Reader(body_of(request), problems)
         reader.only(_PRODUCT)
-        fields: dict[str, Any] = {
-            "name": reader.text("name"),
-            "hs_code": reader.text("hs_code"),
-            "sale_type": reader.text("sale_type", SaleType.STANDARD),
-            "rate": reader.text("rate", "18%"),
-            "unit": reader.text("unit"),
-            "unit_price": reader.not_negative("unit_price", places=4),
-        }
+        goods = catalogue.read_goods(reader)
         if problems:
             raise RuleViolation.of(problems)
         with entered(request) as actor:
-            row = catalogue.save_product(product=Product(), **fields, actor=actor, at=clock.now())
+            row = catalogue.save_product(
+                product=Product(), goods=goods, actor=actor, at=clock.now()
+            )
         return Response(representation.product(row), status=201)

@@ -27,7 +27,11 @@ class Party:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One supply as typed. None for a tax means: compute it."""
+    """One supply as typed. None for a tax means: compute it.
+
+    retail_price: printed on the goods, for one unit.
+    fed_...:      excise outside sales tax mode, as rule 150R(13)(aa) to (ff) wants it printed.
+    """
 
     product_id: UUID | None = None
     description: str = ""
@@ -45,11 +49,31 @@ class Line:
     extra_tax: Decimal | None = None
     fed: Decimal | None = None
     withheld: Decimal | None = None
+    fed_type: str = ""
+    fed_rate: str = ""
+    fed_unit_price: Decimal | None = None
+    fed_schedule: str = ""
+    fed_item: str = ""
+    petroleum_levy_on: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advance:
+    """How much of an advance receipt a document uses up: rupees before tax."""
+
+    receipt_id: UUID
+    value: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A whole document as typed."""
+    """A whole document as typed.
+
+    original_id, reason, direction: a debit note's.
+    is_advance: the document is for money received before the supply.
+    withholding: "" means: as the customer's master says.
+    till_id:    the till that sold, which makes it a bill for FBR's POS service.
+    """
 
     invoice_date: date
     document_type: str = DocumentType.SALE_INVOICE
@@ -58,4 +82,12 @@ class Content:
     buyer_id: UUID | None = None
     buyer: Party = field(default_factory=Party)
     prices_include_tax: bool = False
+    withholding: str = ""
+    original_id: UUID | None = None
+    reason: str = ""
+    direction: str = ""
+    is_advance: bool = False
+    advances: tuple[Advance, ...] = ()
+    till_id: UUID | None = None
+    payment_mode: str = ""
     lines: tuple[Line, ...] = ()

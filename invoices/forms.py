@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
@@ -13,8 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Province
-from invoices import editing
-from invoices.enums import BuyerKind, SaleType
+from invoices import editing, reasons, sale_types
+from invoices.enums import BuyerKind, NoteDirection, PaymentMode, SaleType, Withholding
 from smartinvoicing.forms import TypedForm
 
 Choices = Sequence[tuple[str, Any]]
@@ -26,8 +27,27 @@ _SCENARIOS: Final[Choices] = [
 ]
 
 
+class QuickText(forms.TextInput):
+    """A line of text drawn in one go: a long invoice has more than a thousand of them."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        text = {"value": str(value)} if value else {}
+        given = {"type": self.input_type, "name": name, **text}
+        return format_html("<input{}>", flatatt(self.build_attrs({**given, **self.attrs}, attrs)))
+
+
+class QuickHidden(QuickText):
+    input_type = "hidden"
+
+    @property
+    def is_hidden(self) -> bool:
+        return True
+
+
 class QuickSelect(forms.Select):
-    """A select drawn in one go: the editor has two of them a line, with thirty choices each."""
+    """A select drawn in one go: the editor has one or two of them a line."""
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
@@ -49,12 +69,12 @@ def _select(words: Any) -> forms.Select:
     return forms.Select(choices=[("", _("Choose…")), *words.choices])
 
 
-def _number(**attrs: str) -> forms.TextInput:
-    return forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", **attrs})
+def _number(**attrs: str) -> QuickText:
+    return QuickText(attrs={"inputmode": "decimal", "autocomplete": "off", **attrs})
 
 
-def _text(**attrs: str) -> forms.TextInput:
-    return forms.TextInput(attrs={"autocomplete": "off", **attrs})
+def _text(**attrs: str) -> QuickText:
+    return QuickText(attrs={"autocomplete": "off", **attrs})
 
 
 def _search(url_name: str, **attrs: str) -> dict[str, Any]:
@@ -73,6 +93,20 @@ def _optional(label: Any, widget: forms.Widget | None = None, help_text: Any = "
 
 
 # --- the editor -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offers:
+    """What the document above its lines may be chosen from.
+
+    own_withholding: what the customer's own particulars say, in words.
+    kept_aside: names of fields that are sent and not shown.
+    """
+
+    buyers: Choices
+    tills: Choices
+    own_withholding: str
+    kept_aside: frozenset[str]
 
 
 class HeadForm(TypedForm):
@@ -95,20 +129,34 @@ class HeadForm(TypedForm):
     invoice_date = forms.CharField(label=_("Date"), widget=_day())
     client_reference = _optional(_("Your reference"))
     scenario = _optional(_("Sandbox scenario"), forms.Select(choices=_SCENARIOS))
+    withholding = forms.CharField(label=_("Customer withholds"), widget=forms.Select)
+    till = _optional(_("Till"), forms.Select())
+    payment_mode = _optional(_("Paid by"), _select(PaymentMode))
+    reason = forms.CharField(label=_("Reason of the note"), widget=forms.Select)
+    direction = forms.CharField(label=_("What the note does"), widget=_select(NoteDirection))
     prices_include_tax = forms.BooleanField(label=_("Prices include sales tax"), required=False)
+    is_advance = forms.BooleanField(label=_("Money received before the supply"), required=False)
     document_type = forms.CharField(widget=forms.HiddenInput)
+    original = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, head: editing.Texts, *, buyers: Choices, has_scenario: bool) -> None:
-        super().__init__(initial={**head, "prices_include_tax": bool(head["prices_include_tax"])})
-        self.fields["buyer"].widget.choices = [("", ""), *buyers]
-        if not has_scenario:
-            del self.fields["scenario"]
+    def __init__(self, head: editing.Texts, *, offers: Offers) -> None:
+        super().__init__(initial={**head, **{name: bool(head[name]) for name in editing.FLAGS}})
+        self.fields["buyer"].widget.choices = [("", ""), *offers.buyers]
+        self.fields["withholding"].widget.choices = [
+            ("", offers.own_withholding),
+            *Withholding.choices,
+        ]
+        offer(self, "till", [("", _("None: Digital Invoicing")), *offers.tills], head["till"])
+        offer(self, "reason", [(text, text) for text in reasons.REASONS], head["reason"])
+        for name in offers.kept_aside:
+            self.fields[name].widget = forms.HiddenInput()
+            self.initial[name] = head[name]
 
 
 class LineForm(TypedForm):
-    """One row of the editor."""
+    """One row of the editor: what every line says."""
 
-    product = forms.CharField(widget=forms.HiddenInput)
+    product = forms.CharField(widget=QuickHidden)
     description = forms.CharField(
         label=_("Product or description"),
         widget=_text(**_search("invoices:product_search")),
@@ -118,30 +166,68 @@ class LineForm(TypedForm):
         widget=_text(**_search("invoices:hs_search"), placeholder="0000.0000", maxlength="20"),
     )
     quantity = forms.CharField(label=_("Quantity"), widget=_number())
-    unit = forms.CharField(label=_("Unit"), widget=QuickSelect)
+    unit = forms.CharField(label=_("Unit"), widget=_text(list="units"))
     unit_price = forms.CharField(label=_("Price, Rs"), widget=_number())
     discount = _optional(_("Discount, Rs"), _number())
+
+    def __init__(self, text: editing.Texts, *, place: int | str) -> None:
+        super().__init__(initial=dict(text), prefix=f"{editing.PREFIX}-{place}")
+        self.fields["description"].widget.attrs["data-value"] = f"id_{self.prefix}-product"
+        listed(self, "unit", "invoices:unit_options", "hs_code")
+
+
+class ParticularsForm(TypedForm):
+    """How a line, or a product, is taxed. Which of it is asked depends on the kind of supply."""
+
     sale_type = forms.CharField(label=_("Kind of supply"), widget=QuickSelect)
     rate = forms.CharField(label=_("Rate"), widget=_text(list="rates"))
     retail_price = _optional(_("Printed retail price, Rs"), _number())
     sro_schedule = _optional(_("SRO or schedule"))
     sro_item = _optional(_("Serial in the SRO"))
+    petroleum_levy_on = _optional(_("Petroleum levy on"), QuickSelect())
     further_tax = _optional(_("Further tax, Rs"), _number())
     extra_tax = _optional(_("Extra tax, Rs"), _number())
-    fed = _optional(_("FED, Rs"), _number())
     withheld = _optional(_("Withheld, Rs"), _number())
+    fed_type = _optional(_("Kind of excise"))
+    fed_rate = _optional(_("Rate of excise"))
+    fed_unit_price = _optional(_("Price of a unit for excise, Rs"), _number())
+    fed = _optional(_("Excise, Rs"), _number())
+    fed_schedule = _optional(_("SRO or schedule of excise"))
+    fed_item = _optional(_("Serial in it"))
+    drawn_for = forms.CharField(widget=QuickHidden)
 
-    def __init__(self, text: editing.Texts, *, place: int | str, units: Iterable[str]) -> None:
+    def __init__(self, text: editing.Texts, *, place: int | str) -> None:
         super().__init__(initial=dict(text), prefix=f"{editing.PREFIX}-{place}")
-        self.fields["description"].widget.attrs["data-value"] = f"id_{self.prefix}-product"
-        self._offer("unit", [(unit, unit) for unit in units], text["unit"])
-        self._offer("sale_type", list(SaleType.choices), text["sale_type"])
+        offer_particulars(self, text)
+        day = {"date": "id_invoice_date"}
+        listed(self, "rate", "invoices:rate_options", "sale_type", **day)
+        listed(self, "sro_schedule", "invoices:schedule_options", "sale_type", "rate", **day)
+        listed(self, "sro_item", "invoices:item_options", schedule=f"id_{self.prefix}-sro_schedule")
 
-    def _offer(self, name: str, choices: list[tuple[str, Any]], typed: str) -> None:
-        """The choices, and beside them what stands there already, so that it is not lost."""
-        if typed not in {value for value, _label in choices}:
-            choices = [(typed, typed or self.fields[name].label), *choices]
-        self.fields[name].widget.choices = choices
+
+def offer_particulars(form: forms.Form, text: Mapping[str, Any]) -> None:
+    """The kinds of supply and the levies, with what stands there already."""
+    offer(form, "sale_type", list(SaleType.choices), str(text.get("sale_type", "")))
+    levies = [("", _("Choose…")), *((word, word) for word in sale_types.LEVIES)]
+    offer(form, "petroleum_levy_on", levies, str(text.get("petroleum_levy_on", "")))
+
+
+def offer(form: forms.Form, name: str, choices: list[tuple[str, Any]], typed: str) -> None:
+    """The choices, and beside them what stands there already, so that it is not lost."""
+    if typed not in {value for value, _label in choices}:
+        choices = [(typed, typed or _("Choose…")), *choices]
+    form.fields[name].widget.choices = choices
+
+
+def listed(form: forms.Form, name: str, url_name: str, *same: str, **others: str) -> None:
+    """A text to be chosen from a list of FBR's that depends on other fields.
+
+    same: fields of this form that the list is asked with under their own names.
+    others: ids of further fields, by the name in the question.
+    """
+    asked = {field: f"id_{form.add_prefix(field)}" for field in same} | others
+    needs = " ".join(f"{parameter}={ident}" for parameter, ident in asked.items())
+    form.fields[name].widget.attrs |= _search(url_name, **{"data-needs": needs})
 
 
 def mark(form: forms.Form, names: Iterable[str], *, said_in: str) -> None:
@@ -168,12 +254,17 @@ class BuyerForm(TypedForm):
     )
     province = forms.CharField(label=_("Province"), widget=_select(Province))
     address = forms.CharField(label=_("Address"), widget=_text())
+    withholding = forms.CharField(
+        label=_("Sales tax withheld by this customer"),
+        widget=forms.Select(choices=Withholding.choices),
+        help_text=_("Withholding agents keep back sales tax and pay it to FBR themselves."),
+    )
     phone = _optional(_("Phone"), _text(type="tel"))
     email = _optional(_("E-mail"), _text(type="email"))
 
 
 class ProductForm(TypedForm):
-    """A product or service."""
+    """A product or service, and how it is taxed."""
 
     name = forms.CharField(label=_("Description"), widget=_text())
     hs_code = forms.CharField(
@@ -181,21 +272,36 @@ class ProductForm(TypedForm):
         widget=_text(**_search("invoices:hs_search"), placeholder="0000.0000"),
         help_text=_("Digits of the code, or words such as “cotton yarn”."),
     )
-    unit = forms.CharField(label=_("Unit"), widget=forms.Select)
-    sale_type = forms.CharField(label=_("Kind of supply"), widget=_select(SaleType))
-    rate = forms.CharField(label=_("Rate"), widget=_text(list="rates"))
+    unit = forms.CharField(label=_("Unit"), widget=_text(list="units"))
+    item_code = _optional(_("Your item code"))
     unit_price = _optional(_("Price of one unit"), _number())
+    sale_type = forms.CharField(label=_("Kind of supply"), widget=QuickSelect)
+    rate = forms.CharField(label=_("Rate"), widget=_text(list="rates"))
+    retail_price = _optional(_("Printed retail price, Rs"), _number())
+    sro_schedule = _optional(_("SRO or schedule"))
+    sro_item = _optional(_("Serial in the SRO"))
+    petroleum_levy_on = _optional(_("Petroleum levy on"), QuickSelect())
+    no_further_tax = forms.BooleanField(
+        label=_("Free of further tax by a notification"), required=False
+    )
+    fed_type = _optional(_("Kind of excise"))
+    fed_rate = _optional(_("Rate of excise"))
+    fed_schedule = _optional(_("SRO or schedule of excise"))
+    fed_item = _optional(_("Serial in it"))
+    drawn_for = forms.CharField(widget=QuickHidden)
 
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
         *,
         initial: Mapping[str, Any] | None = None,
-        units: Iterable[str],
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
-        choices = [("", _("Choose…")), *((unit, unit) for unit in units)]
-        self.fields["unit"].widget.choices = choices
+        offer_particulars(self, data or initial or {})
+        listed(self, "unit", "invoices:unit_options", "hs_code")
+        listed(self, "rate", "invoices:rate_options", "sale_type")
+        listed(self, "sro_schedule", "invoices:schedule_options", "sale_type", "rate")
+        listed(self, "sro_item", "invoices:item_options", schedule="id_sro_schedule")
 
 
 # --- lists ------------------------------------------------------------------------------------

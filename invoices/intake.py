@@ -16,8 +16,15 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.enums import Province
-from invoices.content import MOST_LINES, Content, Line, Party
-from invoices.enums import BuyerKind, DocumentType, SaleType
+from invoices.content import MOST_LINES, Advance, Content, Line, Party
+from invoices.enums import (
+    BuyerKind,
+    DocumentType,
+    NoteDirection,
+    PaymentMode,
+    SaleType,
+    Withholding,
+)
 from smartinvoicing import money
 from smartinvoicing.errors import Problem
 
@@ -41,6 +48,13 @@ _LENGTHS: Final = {
     "sale_type": 60,
     "sro_schedule": 100,
     "sro_item": 40,
+    "reason": 60,
+    "fed_type": 60,
+    "fed_rate": 80,
+    "fed_schedule": 100,
+    "fed_item": 40,
+    "petroleum_levy_on": 30,
+    "item_code": 50,
 }
 _MARKS: Final = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
@@ -57,10 +71,19 @@ _DOCUMENT_KEYS: Final = frozenset(
         "buyer",
         "buyer_id",
         "prices_include_tax",
+        "withholding",
+        "original_id",
+        "reason",
+        "direction",
+        "is_advance",
+        "advances",
+        "till_id",
+        "payment_mode",
         "lines",
         "issue",
     }
 )
+_ADVANCE_KEYS: Final = frozenset({"receipt_id", "value"})
 _BUYER_KEYS: Final = frozenset({"name", "registration_type", "ntn_cnic", "province", "address"})
 _LINE_KEYS: Final = frozenset(
     {
@@ -80,6 +103,12 @@ _LINE_KEYS: Final = frozenset(
         "extra_tax",
         "fed",
         "withheld",
+        "fed_type",
+        "fed_rate",
+        "fed_unit_price",
+        "fed_schedule",
+        "fed_item",
+        "petroleum_levy_on",
     }
 )
 _PROVINCES: Final = {value.lower(): value for value in Province.values} | {
@@ -268,9 +297,17 @@ def read(body: Mapping[str, Any], *, today: date) -> tuple[Content, list[Problem
         buyer_id=top.ident("buyer_id"),
         buyer=_party(_object(body, "buyer", problems), problems),
         prices_include_tax=top.yes("prices_include_tax"),
+        withholding=top.word("withholding", Withholding.values, ""),
+        original_id=top.ident("original_id"),
+        reason=top.text("reason"),
+        direction=top.word("direction", NoteDirection.values, ""),
+        is_advance=top.yes("is_advance"),
+        advances=_advances(body, problems),
+        till_id=top.ident("till_id"),
+        payment_mode=top.word("payment_mode", PaymentMode.values, ""),
         lines=tuple(
             _line(row, number, problems)
-            for number, row in enumerate(_lines(body, problems), start=1)
+            for number, row in enumerate(_objects(body, "lines", problems), start=1)
         ),
     )
     return content, problems
@@ -288,16 +325,32 @@ def _object(body: Mapping[str, Any], name: str, problems: list[Problem]) -> Mapp
     return value
 
 
-def _lines(body: Mapping[str, Any], problems: list[Problem]) -> list[Mapping[str, Any]]:
-    rows = body.get("lines", [])
+def _advances(body: Mapping[str, Any], problems: list[Problem]) -> tuple[Advance, ...]:
+    """What the document uses up of advance receipts."""
+    found: list[Advance] = []
+    if body.get("advances") is None:
+        return ()
+    for row in _objects(body, "advances", problems):
+        reader = Reader(row, problems, prefix="advances.")
+        reader.only(_ADVANCE_KEYS)
+        receipt_id, value = reader.ident("receipt_id"), reader.not_negative("value", places=2)
+        if receipt_id is not None and value > 0:
+            found.append(Advance(receipt_id=receipt_id, value=value))
+    return tuple(found)
+
+
+def _objects(
+    body: Mapping[str, Any], name: str, problems: list[Problem]
+) -> list[Mapping[str, Any]]:
+    rows = body.get(name, [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         Reader(body, problems).note(
-            "lines", "not_list", _("The lines must be a list of objects."), _("Send [{…}, {…}].")
+            name, "not_list", _("This must be a list of objects."), _("Send [{…}, {…}].")
         )
         return []
     if len(rows) > MOST_LINES:
         Reader(body, problems).note(
-            "lines",
+            name,
             "too_many_lines",
             _("The invoice has more than %(most)d lines.") % {"most": MOST_LINES},
             _("Split it into several invoices."),
@@ -351,4 +404,10 @@ def line(reader: Reader) -> Line:
         extra_tax=optional("extra_tax"),
         fed=optional("fed"),
         withheld=optional("withheld"),
+        fed_type=reader.text("fed_type"),
+        fed_rate=reader.text("fed_rate"),
+        fed_unit_price=reader.number("fed_unit_price", places=4, default=None),
+        fed_schedule=reader.text("fed_schedule"),
+        fed_item=reader.text("fed_item"),
+        petroleum_levy_on=reader.text("petroleum_levy_on"),
     )

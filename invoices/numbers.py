@@ -6,11 +6,13 @@ Source: Sales Tax Act 1990, s. 23 (serially numbered tax invoices); reliability 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from django.db import connection
 
 from accounts.models import LegalEntity
+from invoices.enums import DocumentType
 from invoices.models import Invoice
 from smartinvoicing.ids import uuid7
 
@@ -22,6 +24,13 @@ _NEXT: Final = """
     DO UPDATE SET last = invoices_series.last + 1
     RETURNING id, last
 """
+
+
+# What a number says between prefix and year: two runs never print the same number.
+_KIND: Final[Mapping[str, str]] = {
+    DocumentType.DEBIT_NOTE: "-DN",
+    DocumentType.CREDIT_NOTE: "-CN",
+}
 
 
 def take_next(invoice: Invoice, entity: LegalEntity, *, year: int) -> dict[str, object]:
@@ -41,8 +50,9 @@ def take_next(invoice: Invoice, entity: LegalEntity, *, year: int) -> dict[str, 
         )
         row = cursor.fetchone()
     series_id, serial = row
+    prefix = entity.series + _KIND.get(invoice.document_type, "")
     return {
         "series_id": series_id,
         "serial": serial,
-        "number": f"{entity.series}-{year}-{serial:06d}",
+        "number": f"{prefix}-{year}-{serial:06d}",
     }

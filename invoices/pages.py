@@ -7,16 +7,17 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.access import Actor
 from accounts.enums import Permission, Province
-from invoices import qr, tax
+from invoices import copy_buttons, qr
 from invoices.content import Party
-from invoices.enums import EDITABLE, REPORTED, BuyerKind, SaleType, State
-from invoices.models import Invoice, InvoiceLine
+from invoices.enums import EDITABLE, NOTES, REPORTED, BuyerKind, SaleType, State
+from invoices.models import Invoice
 from invoices.states import Look, look_of
 from smartinvoicing import clock
 from smartinvoicing.templatetags.formats import karachi_time, ntn, rupees
@@ -59,6 +60,21 @@ LABELS: Final[Mapping[str, Any]] = {
     "fed": gettext_lazy("FED"),
     "withheld": gettext_lazy("Sales tax withheld"),
     "total": gettext_lazy("Total"),
+    "petroleum_levy_on": gettext_lazy("Petroleum levy on"),
+    "fed_type": gettext_lazy("Kind of excise"),
+    "fed_rate": gettext_lazy("Rate of excise"),
+    "fed_unit_price": gettext_lazy("Price of a unit for excise"),
+    "fed_schedule": gettext_lazy("SRO or schedule of excise"),
+    "fed_item": gettext_lazy("Serial in it"),
+    "withholding": gettext_lazy("Tax withheld by the customer"),
+    "original_id": gettext_lazy("Corrected invoice"),
+    "reason": gettext_lazy("Reason of the note"),
+    "direction": gettext_lazy("What the note does"),
+    "is_advance": gettext_lazy("Money received before the supply"),
+    "advances": gettext_lazy("Money received before"),
+    "advances.value": gettext_lazy("Money received before"),
+    "till_id": gettext_lazy("Till"),
+    "payment_mode": gettext_lazy("Paid by"),
 }
 
 
@@ -88,45 +104,94 @@ def place_of(problem: Mapping[str, Any]) -> str:
     return f"{line}, {label}" if label else line
 
 
-def problems_of(problems: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Stored problems, each with its place in words."""
+def problems_of(problems: Iterable[Mapping[str, Any]], *, editor: str = "") -> list[Row]:
+    """Stored problems, each with its place in words.
+
+    editor: address of the editor, for those who may mend what is wrong.
+    """
     return [
-        {"label": place_of(each), "message": each["message"], "fix": each["fix"]}
+        {
+            "label": place_of(each),
+            "message": each["message"],
+            "fix": each["fix"],
+            "mend": _mend(each, editor) if editor else None,
+        }
         for each in problems
     ]
+
+
+def _mend(problem: Mapping[str, Any], editor: str) -> Row:
+    """The way to the field."""
+    field = str(problem["field"])
+    field = "buyer" if field.startswith("buyer") else field.removesuffix("_id")
+    if problem.get("line"):
+        field = f"lines-{int(problem['line']) - 1}-{field}"
+    return {"label": _("Mend it"), "href": f"{editor}?{urlencode({'at': field})}"}
 
 
 # --- one document -----------------------------------------------------------------------------
 
 
-def moving_parts(invoice: Invoice, actor: Actor, look: Look | None = None) -> dict[str, Any]:
+def moving_parts(
+    invoice: Invoice, actor: Actor, look: Look | None = None, *, has_lines: bool = True
+) -> dict[str, Any]:
     """What changes on the page of a document when FBR answers.
 
     look: where the caller knows more of it than its state.
+    has_lines: the page lists the lines, so what FBR found in one of them stands there.
     """
+    editor = _editor(invoice, actor)
+    refused = refused_lines(invoice, editor=editor) if has_lines else []
     return {
-        "state": state_of(invoice, look),
+        "state": state_of(invoice, look, editor=editor, in_lines=len(refused)),
+        "refused": refused,
         "mark": mark_of(invoice),
         "actions": actions_of(invoice, actor),
         "dialogs": dialogs_of(invoice, actor),
     }
 
 
-def state_of(invoice: Invoice, look: Look | None = None) -> Row:
-    """Where a document stands, in a word, a sentence and, where it was refused, its problems."""
+def _editor(invoice: Invoice, actor: Actor) -> str:
+    may_mend = invoice.state in EDITABLE and actor.may(Permission.WRITE_DRAFTS)
+    return reverse("invoices:edit", args=[invoice.pk]) if may_mend else ""
+
+
+def refused_lines(invoice: Invoice, *, editor: str = "") -> list[Row]:
+    """What FBR found wrong in single lines, by their position."""
+    if invoice.state != State.REJECTED:
+        return []
+    found: dict[int, list[Row]] = {}
+    for each in invoice.problems:
+        if each.get("line"):
+            shown = problems_of([each], editor=editor)[0]
+            words = (each["code"], label_of(str(each["field"])))
+            shown["label"] = " ".join(filter(None, words))
+            found.setdefault(int(each["line"]), []).append(shown)
+    return [{"position": line, "problems": problems} for line, problems in sorted(found.items())]
+
+
+def state_of(
+    invoice: Invoice, look: Look | None = None, *, editor: str = "", in_lines: int = 0
+) -> Row:
+    """Where a document stands, in a word, a sentence and, where it was refused, its problems.
+
+    in_lines: how many lines say themselves what FBR found in them.
+    """
     look = look or look_of(invoice.state)
     listed = invoice.problems[:_LISTED] if invoice.state in EDITABLE else []
+    if in_lines:
+        listed = [each for each in invoice.problems if not each.get("line")][:_LISTED]
     return {
         "tone": look.tone,
         "icon": look.icon,
         "label": look.label,
-        "sentence": _sentence(invoice, look),
+        "sentence": _sentence(invoice, look, in_lines),
         "turning": look.turning,
-        "problems": problems_of(listed),
+        "problems": problems_of(listed, editor=editor),
     }
 
 
-def _sentence(invoice: Invoice, look: Look) -> str:
+def _sentence(invoice: Invoice, look: Look, in_lines: int) -> str:
     if invoice.state == State.VOID and invoice.void_reason:
         return f"{look.sentence} {_('Reason')}: {invoice.void_reason}"
     if invoice.state == State.DRAFT and invoice.problems:
@@ -138,60 +203,14 @@ def _sentence(invoice: Invoice, look: Look) -> str:
             " correct.",
             left,
         ) % {"n": left}
+    if in_lines:
+        where = ngettext(
+            "What FBR found stands under its line.",
+            "What FBR found stands under %(n)d lines.",
+            in_lines,
+        )
+        return f"{look.sentence} {where % {'n': in_lines}}"
     return str(look.sentence)
-
-
-def totals_of(amounts: tax.Taxes | Invoice) -> list[Row]:
-    """The sums of a document; those that are nought and rare are left out."""
-    always = (("value", _("Value without tax")), ("sales_tax", _("Sales tax")))
-    rare = (
-        ("further_tax", _("Further tax")),
-        ("extra_tax", _("Extra tax")),
-        ("fed", _("FED")),
-    )
-    found = [{"name": name, "value": getattr(amounts, field)} for field, name in always]
-    found += [
-        {"name": name, "value": getattr(amounts, field)}
-        for field, name in rare
-        if getattr(amounts, field)
-    ]
-    return [*found, {"name": _("Total"), "value": amounts.total, "grand": True}]
-
-
-def beside_totals(invoice: Invoice) -> list[Row]:
-    """What is contained in the sums or does not change them."""
-    rare = (("discount", _("Discount given")), ("withheld", _("Sales tax withheld by customer")))
-    return [
-        {"name": name, "value": getattr(invoice, field)}
-        for field, name in rare
-        if getattr(invoice, field)
-    ]
-
-
-def lines_of(lines: Iterable[InvoiceLine]) -> list[Row]:
-    """The lines as the page lists them; the tax of a line is all that is charged on its value."""
-    return [
-        {
-            "number": line.position,
-            "description": line.description,
-            "hs_code": line.hs_code,
-            "sale_type": sale_type_of(line.sale_type),
-            "quantity": line.quantity,
-            "unit": line.unit,
-            "unit_price": line.unit_price,
-            "discount": line.discount,
-            "rate": line.rate,
-            "value": line.value,
-            "tax": tax_of(line),
-            "total": line.total,
-        }
-        for line in lines
-    ]
-
-
-def tax_of(amounts: tax.Taxes | InvoiceLine) -> Any:
-    """All that is charged on the value of a line."""
-    return amounts.sales_tax + amounts.further_tax + amounts.extra_tax + amounts.fed
 
 
 def sale_type_of(text: str) -> str:
@@ -292,14 +311,7 @@ def actions_of(invoice: Invoice, actor: Actor) -> list[Row]:
     if may_write and invoice.state != State.UNCERTAIN:
         url = reverse("invoices:duplicate", args=[invoice.pk])
         found.append({"label": _("Copy as new"), "url": url, "post": True, "icon": "copy"})
-    found.append(
-        {
-            "label": _("PDF"),
-            "url": reverse("invoices:pdf", args=[invoice.pk]),
-            "icon": "download",
-            "kind": "primary" if invoice.state in REPORTED else "",
-        }
-    )
+    found += copy_buttons.buttons_of(invoice)
     if may_write:
         found += _next_steps(invoice, actor)
     return found
@@ -320,6 +332,9 @@ def _next_steps(invoice: Invoice, actor: Actor) -> list[Row]:
             return [step | {"kind": "primary"}]
         case State.REJECTED:
             return [edit | {"label": _("Correct it"), "kind": "primary"}]
+        case State.ACCEPTED if invoice.document_type not in NOTES:
+            url = reverse("invoices:note", args=[invoice.pk])
+            return [{"label": _("Correct it"), "url": url, "icon": "pencil"}]
         case State.DRAFT if invoice.problems or not actor.may(Permission.ISSUE_INVOICE):
             return [edit | {"label": _("Complete it"), "kind": "primary"}]
         case State.DRAFT:

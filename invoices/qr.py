@@ -16,38 +16,44 @@ from django.utils.translation import gettext
 
 VERSION: Final = 2
 QUIET: Final = 4  # modules of white on each side. Source: ISO/IEC 18004, 9.1
-SIDE: Final = 25 + 2 * QUIET
+SIDE: Final = 25 + 2 * QUIET  # of version 2
 
 _STRONGEST_FIRST: Final = ("H", "Q", "M", "L")
 
 
-def svg(number: str) -> SafeString:
-    """The mark of `number` as inline SVG, one inch wide and high with its quiet zone.
+def svg(number: str, *, side: str = "1in") -> SafeString:
+    """The mark of `number` as inline SVG, as wide and high as `side` with its quiet zone.
 
+    A number too long for version 2 takes the smallest version that holds it: the modules get
+    smaller, the mark does not grow, and no copy fails for it.
     It holds no style attribute and no script, so a page of ours may show it as it is.
-    Raises: ValueError for a number that is empty, not plain ASCII, or too long for version 2.
+    Raises: ValueError for no number.
     """
+    code = _code(number)
+    modules = len(code.matrix) + 2 * QUIET
     return format_html(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="1in" height="1in"'
+        '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{width}"'
         ' viewBox="0 0 {side} {side}" role="img" aria-label="{label}">'
         '<path fill="#fff" d="M0 0h{side}v{side}H0z"/><path fill="#000" d="{dark}"/></svg>',
-        side=SIDE,
+        width=side,
+        side=modules,
         label=gettext("QR code of the FBR invoice number"),
-        dark=_path(_code(number)),
+        dark=_path(code),
     )
 
 
 def _code(number: str) -> segno.QRCode:
-    """Version 2 with the most error correction that leaves room for `number`."""
-    if not number or not number.isascii() or not number.isprintable():
-        raise ValueError("an FBR number is plain text")
+    """Version 2 with the most error correction that leaves room; else the smallest that does."""
+    if not number:
+        raise ValueError("there is no number to mark")
     for level in _STRONGEST_FIRST:
         try:
             # Unforced, 22 characters would become version 1.
             return segno.make_qr(number, version=VERSION, error=level, boost_error=False)
         except segno.DataOverflowError:
             continue
-    raise ValueError("the number does not fit a QR code of version 2")
+    # Unforced, segno takes the smallest version, and then the best level with room in it.
+    return segno.make_qr(number, error="L", boost_error=True)
 
 
 def _path(code: segno.QRCode) -> str:

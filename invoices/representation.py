@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -10,10 +10,17 @@ from typing import Any, Final
 from django.urls import reverse
 
 from invoices import tax
-from invoices.models import Buyer, Invoice, InvoiceEvent, InvoiceLine, Product
+from invoices.models import AdvanceUse, Buyer, Invoice, InvoiceEvent, InvoiceLine, Product
 from smartinvoicing import money
+from smartinvoicing.errors import Problem
 
 _PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
+_LINE_TEXTS: Final = (
+    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_schedule", "fed_item"),
+    "petroleum_levy_on",
+)
+_BESIDES: Final = ("retail_value", "residue", "advance")
+_short = money.write_short
 
 
 def amount(value: Decimal | None) -> str | None:
@@ -47,12 +54,43 @@ def invoice_row(invoice: Invoice, *, hold: str | None) -> dict[str, Any]:
     }
 
 
-def invoice(row: Invoice, lines: Sequence[InvoiceLine], *, hold: str | None) -> dict[str, Any]:
-    """A document with its lines."""
+def invoice(
+    row: Invoice,
+    lines: Sequence[InvoiceLine],
+    *,
+    hold: str | None,
+    warnings: Iterable[Problem] = (),
+) -> dict[str, Any]:
+    """A document with its lines. warnings: what is worth a second look and holds nothing up."""
     return invoice_row(row, hold=hold) | {
+        "warnings": [each.as_dict() for each in warnings],
         "prices_include_tax": row.prices_include_tax,
+        "withholding": str(row.withholding),
         "scenario": row.scenario or None,
+        **_reference_of(row),
+        **_sale_of(row),
         "lines": [invoice_line(line) for line in lines],
+    }
+
+
+def _reference_of(row: Invoice) -> dict[str, Any]:
+    """What ties a document to others: a note to its invoice, an invoice to what was paid ahead."""
+    return {
+        "original_id": str(row.original_id) if row.original_id else None,
+        "original_fbr_number": row.original_fbr_number or None,
+        "reason": row.reason or None,
+        "direction": row.direction or None,
+        "is_advance": row.is_advance,
+    }
+
+
+def _sale_of(row: Invoice) -> dict[str, Any]:
+    """What a till adds."""
+    return {
+        "channel": str(row.channel),
+        "till_id": str(row.till_id) if row.till_id else None,
+        "payment_mode": row.payment_mode or None,
+        "service_fee": money.write(row.service_fee),
     }
 
 
@@ -68,15 +106,18 @@ def invoice_line(line: InvoiceLine) -> dict[str, Any]:
         "quantity": money.write_short(line.quantity),
         "unit_price": money.write_short(line.unit_price),
         "retail_price": amount(line.retail_price),
-        "sro_schedule": line.sro_schedule,
-        "sro_item": line.sro_item,
-        **{name: money.write(getattr(line, name)) for name in tax.AMOUNTS},
+        **{name: getattr(line, name) for name in _LINE_TEXTS},
+        "fed_unit_price": None if line.fed_unit_price is None else _short(line.fed_unit_price),
+        **{name: money.write(getattr(line, name)) for name in (*tax.AMOUNTS, *_BESIDES)},
+        "further_tax_why": line.further_tax_why or None,
     }
 
 
-def typed(row: Invoice, lines: Sequence[InvoiceLine]) -> dict[str, Any]:
+def typed(
+    row: Invoice, lines: Sequence[InvoiceLine], advances: Sequence[AdvanceUse] = ()
+) -> dict[str, Any]:
     """A stored document in the words in which a program sends one."""
-    content = ("description", "hs_code", "sale_type", "rate", "unit", "sro_schedule", "sro_item")
+    content = ("description", "hs_code", "sale_type", "rate", "unit", *_LINE_TEXTS)
     exact = ("quantity", "unit_price", "discount")
     given = ("further_tax", "extra_tax", "fed", "withheld")
     return {
@@ -87,12 +128,26 @@ def typed(row: Invoice, lines: Sequence[InvoiceLine]) -> dict[str, Any]:
         "buyer_id": str(row.buyer_id) if row.buyer_id else None,
         "buyer": {name: getattr(row, f"buyer_{name}") for name in _PARTY},
         "prices_include_tax": row.prices_include_tax,
+        "withholding": str(row.withholding),
+        "original_id": str(row.original_id) if row.original_id else None,
+        "reason": row.reason,
+        "direction": row.direction,
+        "is_advance": row.is_advance,
+        "advances": [
+            {"receipt_id": str(each.receipt_id), "value": money.write(each.value)}
+            for each in advances
+        ],
+        "till_id": str(row.till_id) if row.till_id else None,
+        "payment_mode": row.payment_mode,
         "lines": [
             {
                 "product_id": str(line.product_id) if line.product_id else None,
                 **{name: getattr(line, name) for name in content},
                 **{name: money.write_short(getattr(line, name)) for name in exact},
                 "retail_price": amount(line.retail_price),
+                "fed_unit_price": None
+                if line.fed_unit_price is None
+                else _short(line.fed_unit_price),
                 **{name: amount(getattr(line, f"{name}_given")) for name in given},
             }
             for line in lines
@@ -111,14 +166,15 @@ def event(row: InvoiceEvent) -> dict[str, Any]:
 
 
 def buyer(row: Buyer) -> dict[str, Any]:
-    fields = (*_PARTY, "phone", "email")
+    fields = (*_PARTY, "phone", "email", "withholding")
     return {"id": str(row.pk), **{name: getattr(row, name) for name in fields}}
 
 
 def product(row: Product) -> dict[str, Any]:
-    fields = ("name", "hs_code", "sale_type", "rate", "unit")
+    fields = ("name", "hs_code", "sale_type", "rate", "unit", "item_code", "no_further_tax")
     return {
         "id": str(row.pk),
-        **{name: getattr(row, name) for name in fields},
+        **{name: getattr(row, name) for name in (*fields, *_LINE_TEXTS)},
         "unit_price": money.write_short(row.unit_price),
+        "retail_price": amount(row.retail_price),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic, TypeVar
@@ -12,10 +13,12 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q, QuerySet
 
+from accounts import registration
 from accounts.models import LegalEntity
-from invoices import intake
-from invoices.enums import State
-from invoices.models import Buyer, HsCode, Invoice, InvoiceLine, Product
+from invoices import intake, reference, standing, tariff
+from invoices.content import Party
+from invoices.enums import DocumentType, NoteDirection, State
+from invoices.models import AdvanceUse, Buyer, Invoice, InvoiceLine, Product, Till
 from smartinvoicing.errors import NotFound, RuleViolation
 
 PAGE: Final = 50
@@ -131,6 +134,67 @@ def lines_of(row: Invoice) -> list[InvoiceLine]:
     return list(InvoiceLine.objects.filter(invoice=row).order_by("position"))
 
 
+def advances_of(row: Invoice, lines: Iterable[InvoiceLine]) -> list[AdvanceUse]:
+    """What `row` takes of advance receipts; no query where no line was charged in advance."""
+    if not any(line.advance for line in lines):
+        return []
+    return list(AdvanceUse.objects.filter(invoice=row).order_by("receipt_id"))
+
+
+def notes_of(row: Invoice) -> list[Invoice]:
+    """The notes on a document, oldest first."""
+    return list(Invoice.objects.filter(original=row).order_by("id"))
+
+
+def noted_lines(row: Invoice) -> list[tuple[Invoice, InvoiceLine]]:
+    """The lines of the notes that count against what is left of `row`, each with its note."""
+    found = InvoiceLine.objects.filter(
+        invoice__original=row, invoice__state__in=standing.COUNTED
+    ).select_related("invoice")
+    return [(line.invoice, line) for line in found.order_by("invoice_id", "position")]
+
+
+def uses_of(receipt: Invoice) -> list[AdvanceUse]:
+    """The invoices that took something off for an advance receipt, oldest first."""
+    uses = AdvanceUse.objects.filter(receipt=receipt).select_related("invoice")
+    return list(uses.order_by("invoice_id"))
+
+
+def receipts_left(
+    buyer: Party, entity: LegalEntity, *, apart_from: UUID | None = None
+) -> list[standing.Receipt]:
+    """The accepted advance receipts of a customer of which something is left, oldest first.
+
+    By tax number where the customer has one, else by name.
+    apart_from: the document that wants to use them, whose own use does not count.
+    """
+    number = registration.normal(buyer.ntn_cnic)
+    if not number and not buyer.name:
+        return []
+    whose = {"buyer_ntn_cnic": number} if number else {"buyer_key": buyer.name.lower()}
+    found = Invoice.objects.filter(
+        is_advance=True,
+        state=State.ACCEPTED,
+        legal_entity=entity,
+        environment=entity.environment,
+        **(whose if number else whose | {"buyer_ntn_cnic": ""}),
+    ).order_by("invoice_date", "id")[:LARGEST_PAGE]
+    receipts = standing.with_use(list(found), apart_from=apart_from).values()
+    return [receipt for receipt in receipts if receipt.left > 0]
+
+
+def advance_uses_of(row: Invoice) -> list[AdvanceUse]:
+    """What `row` takes of advance receipts, whatever its lines say, each with its receipt."""
+    uses = AdvanceUse.objects.filter(invoice=row).select_related("receipt")
+    return list(uses.order_by("receipt_id"))
+
+
+def tills_in_use(entity: LegalEntity) -> list[Till]:
+    """The tills at which `entity` can sell now."""
+    rows = Till.objects.filter(legal_entity=entity, environment=entity.environment, retired_at=None)
+    return list(rows.order_by("name", "id"))
+
+
 def default_entity() -> LegalEntity:
     """The business whose documents are written when nobody says which.
 
@@ -188,14 +252,16 @@ def product(product_id: UUID) -> Product:
     return row
 
 
+_TAKE_BACK: Final = (DocumentType.DEBIT_NOTE, DocumentType.CREDIT_NOTE)
 ATTENTION: Final = (State.UNCERTAIN, State.REJECTED)
 
 
-def red_list(*, most: int = 10) -> list[Invoice]:
+def red_list(environment: str, *, most: int = 10) -> list[Invoice]:
     """Documents that need a person now: uncertain first, then refused; oldest first."""
     found: list[Invoice] = []
     for state in ATTENTION:
-        found += Invoice.objects.filter(state=state).order_by("state_at")[: most - len(found)]
+        rows = Invoice.objects.filter(state=state, environment=environment)
+        found += rows.order_by("state_at")[: most - len(found)]
         if len(found) >= most:
             break
     return found
@@ -210,16 +276,28 @@ class MonthFigures:
     count: int
 
 
-def month_figures(first: date, last: date) -> MonthFigures:
-    """Over numbered, not voided documents dated in the month."""
-    figures = (
-        Invoice.objects.filter(invoice_date__gte=first, invoice_date__lte=last)
-        .exclude(state__in=[State.DRAFT, State.VOID, State.CANCELLED, State.REJECTED])
-        .aggregate(
-            value=models.Sum("value", default=0),
-            sales_tax=models.Sum(models.F("sales_tax") + models.F("further_tax"), default=0),
-            count=models.Count("id"),
+def _sold(environment: str, first: date, last: date) -> QuerySet[Invoice]:
+    """Numbered, not voided documents of those days; `sign` is -1 for one that takes back.
+
+    Tests in the sandbox are no sales: each environment has figures of its own.
+    """
+    takes_back = Q(document_type__in=_TAKE_BACK) & ~Q(direction=NoteDirection.INCREASE)
+    return (
+        Invoice.objects.filter(
+            environment=environment, invoice_date__gte=first, invoice_date__lte=last
         )
+        .exclude(state__in=[State.DRAFT, State.VOID, State.CANCELLED, State.REJECTED])
+        .annotate(sign=models.Case(models.When(takes_back, then=-1), default=1))
+    )
+
+
+def month_figures(environment: str, first: date, last: date) -> MonthFigures:
+    """Sales and tax of one month, notes taken off."""
+    taxed = models.F("sales_tax") + models.F("further_tax")
+    figures = _sold(environment, first, last).aggregate(
+        value=models.Sum(models.F("value") * models.F("sign"), default=0),
+        sales_tax=models.Sum(taxed * models.F("sign"), default=0),
+        count=models.Count("id"),
     )
     return MonthFigures(**figures)
 
@@ -232,13 +310,15 @@ class DayFigures:
     tax: Any
 
 
-def daily_sales(first: date, last: date) -> dict[date, DayFigures]:
-    """Value without tax, and the tax on it, per day; reported or waiting."""
+def daily_sales(environment: str, first: date, last: date) -> dict[date, DayFigures]:
+    """Value without tax, and the tax on it, per day; reported or waiting, notes taken off."""
     rows = (
-        Invoice.objects.filter(invoice_date__gte=first, invoice_date__lte=last)
-        .exclude(state__in=[State.DRAFT, State.VOID, State.CANCELLED, State.REJECTED])
+        _sold(environment, first, last)
         .values("invoice_date")
-        .annotate(sold=models.Sum("value"), taxed=models.Sum("total") - models.Sum("value"))
+        .annotate(
+            sold=models.Sum(models.F("value") * models.F("sign")),
+            taxed=models.Sum((models.F("total") - models.F("value")) * models.F("sign")),
+        )
         .order_by("invoice_date")
     )
     return {row["invoice_date"]: DayFigures(value=row["sold"], tax=row["taxed"]) for row in rows}
@@ -264,16 +344,9 @@ def buyer_choices(*, chosen: UUID | None = None, most: int = 200) -> list[tuple[
     return found
 
 
-def hs_codes(text: str, *, most: int = 20) -> list[HsCode]:
-    """Codes that begin with the digits typed, or whose words hold each word typed."""
-    rows = HsCode.objects.order_by("code")
-    digits = text.replace(".", "").replace(" ", "")
-    if digits.isdigit():
-        code = digits if len(digits) < 5 else f"{digits[:4]}.{digits[4:]}"
-        return list(rows.filter(code__startswith=code)[:most])
-    for word in text.split():
-        rows = rows.filter(Q(description__icontains=word) | Q(heading__icontains=word))
-    return list(rows[:most])
+def hs_search(text: str, *, limit: int = 20) -> list[tariff.Code]:
+    """Tariff codes by their digits, by words in any order, by everyday words, with typos."""
+    return reference.current().index.search(text, limit=limit)
 
 
 def find_buyer(buyer_id: UUID) -> Buyer | None:

@@ -22,19 +22,24 @@ _ASKED_S: Final = 20
 
 
 @app.task(name="invoices.print", base=TenantTask)
-def print_invoice(*, tenant_id: str, invoice_id: str) -> None:
+def print_invoice(*, tenant_id: str, invoice_id: str, paper: str = "") -> None:
     """Render the copy of a document as it stands now; a second run finds it rendered."""
-    printing.render_and_keep(invoice_id=UUID(invoice_id), at=clock.now())
+    printing.render_and_keep(invoice_id=UUID(invoice_id), at=clock.now(), paper=paper)
 
 
-def ask_for_copy(invoice: Invoice) -> None:
+def ask_for_copy(invoice: Invoice, paper: str = "") -> None:
     """Have a worker render `invoice` as it stands; asking again within a while does nothing.
 
     It never raises: who waits asks again.
     """
-    asked = f"print:{invoice.tenant_id}:{invoice.pk}:{invoice.state}:{invoice.version}"
+    paper = printing.paper_of(invoice, paper)
+    asked = f"print:{invoice.tenant_id}:{invoice.pk}:{invoice.state}:{invoice.version}:{paper}"
     if cache.add(asked, 1, _ASKED_S):
-        ids = {"tenant_id": str(invoice.tenant_id), "invoice_id": str(invoice.pk)}
+        ids = {
+            "tenant_id": str(invoice.tenant_id),
+            "invoice_id": str(invoice.pk),
+            "paper": str(paper),
+        }
         transaction.on_commit(lambda: _ring(ids))
 
 

@@ -26,11 +26,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartinvoicing.settings")
 app = Celery("smartinvoicing")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.conf.task_routes = {"fbr.*": {"queue": "reporting"}}
+# What may wait stands in nobody's way: lists and the register are asked beside the reporting.
+_UNHURRIED: Final = (
+    *("fbr.sync_reference", "fbr.refresh_lists", "fbr.fetch_units"),
+    *("fbr.begin_walks", "fbr.check_buyers"),
+)
+app.conf.task_routes = {
+    **{name: {"queue": "documents"} for name in _UNHURRIED},
+    "fbr.*": {"queue": "reporting"},
+}
 app.conf.beat_schedule = {
     "look for documents to report": {"task": "fbr.dispatch", "schedule": settings.FBR_TICK_S},
     "sweep what hangs": {"task": "fbr.sweep", "schedule": settings.FBR_SWEEP_S},
     "beat is alive": {"task": "accounts.heartbeat", "schedule": 30},
+    "read FBR's lists once a day": {"task": "fbr.sync_reference", "schedule": 3600},
+    "ask about all customers once a week": {"task": "fbr.begin_walks", "schedule": 3600},
+    "go on with a walk over customers": {"task": "fbr.check_buyers", "schedule": 60},
     "forget old idempotency keys": {"task": "accounts.forget_replays", "schedule": 3600},
 }
 

@@ -68,6 +68,10 @@ def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
         "E011": settings.DATABASE_OWNER_URL
         and not _migrating.get()
         and "DATABASE_OWNER_URL is for the migration step only; this process must not hold it.",
+        "E013": settings.FBR_POS_SANDBOX_URL != settings.FBR_OFFICIAL_POS_SANDBOX_URL
+        and "FBR_POS_SANDBOX_URL must be FBR's own host in production.",
+        "E014": settings.FBR_POS_PRODUCTION_URL != settings.FBR_OFFICIAL_POS_PRODUCTION_URL
+        and "FBR_POS_PRODUCTION_URL must be FBR's own host in production.",
     }
     return [Error(text, id=f"smartinvoicing.{code}") for code, text in wrong.items() if text]
 

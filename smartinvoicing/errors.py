@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+_REMEDIES: Final = frozenset({"put", "deed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +15,8 @@ class Problem:
     code:  FBR's own code (`0099`) where FBR has one, else a word of ours (`too_long`).
     field: the name of the API's field (`buyer.ntn_cnic`, `quantity`), "" for the document.
     line:  number of the line, counted from 1; None for the document.
+    put:   the text that mends it when it is put into the field; "" where no single one does.
+    deed:  what else mends it at one press (`merge_lines`); "" where nothing does.
     """
 
     code: str
@@ -20,9 +24,13 @@ class Problem:
     message: str
     fix: str
     line: int | None = None
+    put: str = ""
+    deed: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """What programs read: the remedies only where there is one."""
+        told = asdict(self)
+        return {name: value for name, value in told.items() if value or name not in _REMEDIES}
 
 
 class AppError(Exception):

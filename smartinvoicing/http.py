@@ -51,6 +51,11 @@ def open_line(base_url: str, *, timeout_s: float) -> http.client.HTTPConnection:
     return line
 
 
+def path_at(base_url: str, path: str) -> str:
+    """What to ask the host of `base_url` for: its own prefix, if it has one, and `path`."""
+    return urlsplit(base_url).path.rstrip("/") + path
+
+
 class _Bounded(requests.Session):
     """A session whose every request has a time limit and no redirect."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, ROUND_UP, Context, Decimal
 from typing import Final
 
 from django.utils.translation import gettext as _
 
 PAISA: Final = Decimal("0.01")
+FINEST: Final = Decimal("0.0001")  # of prices and quantities
 ZERO: Final = Decimal("0.00")
 
 # 18 digits, 2 (or 4, for prices and quantities) of them behind the point: what a column holds.
@@ -16,6 +17,9 @@ LARGEST: Final = Decimal("9999999999999.99")
 
 # Python's own 28 digits are too few for the largest price times the largest quantity.
 _WIDE: Final = Context(prec=60)
+_GROUPED: Final = re.compile(
+    r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3})(?:\.\d+)?"  # 1,234,567 or 12,34,567
+)
 _PLAIN: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,10})?", re.ASCII)
 
 
@@ -27,6 +31,14 @@ def to_paisa(amount: Decimal) -> Decimal:
     return amount.quantize(PAISA, rounding=ROUND_HALF_UP, context=_WIDE)
 
 
+def price_reaching(value: Decimal, quantity: Decimal) -> Decimal:
+    """The lowest price of four places at which `quantity` costs `value` or more.
+
+    Raises: ZeroDivisionError for no quantity.
+    """
+    return _WIDE.divide(value, quantity).quantize(FINEST, rounding=ROUND_UP, context=_WIDE)
+
+
 def parse(text: str) -> Decimal:
     """Read a plain decimal number: no exponent, no NaN, no infinity, no thousands mark.
 
@@ -36,6 +48,12 @@ def parse(text: str) -> Decimal:
     if not _PLAIN.fullmatch(text):
         raise ValueError(_("This is not a plain number."))
     return Decimal(text)
+
+
+def ungrouped(text: str) -> str:
+    """A number as people write it, without its thousands or lakh marks; other text as it is."""
+    plain = text.strip()
+    return plain.replace(",", "") if _GROUPED.fullmatch(plain) else text
 
 
 def places_of(number: Decimal) -> int:

@@ -149,7 +149,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_000_000
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # the editor sends 17 a line
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000  # the editor sends up to 25 a line
 
 # --- words and time ---------------------------------------------------------------------------
 
@@ -260,6 +260,10 @@ SPECTACULAR_SETTINGS = {
 
 FBR_OFFICIAL_DI_URL: Final = "https://gw.fbr.gov.pk"
 FBR_DI_URL = env.text("FBR_DI_URL", FBR_OFFICIAL_DI_URL)
+FBR_OFFICIAL_POS_SANDBOX_URL: Final = "https://esp.fbr.gov.pk:8244"
+FBR_OFFICIAL_POS_PRODUCTION_URL: Final = "https://gw.fbr.gov.pk"
+FBR_POS_SANDBOX_URL = env.text("FBR_POS_SANDBOX_URL", FBR_OFFICIAL_POS_SANDBOX_URL)
+FBR_POS_PRODUCTION_URL = env.text("FBR_POS_PRODUCTION_URL", FBR_OFFICIAL_POS_PRODUCTION_URL)
 FBR_CONNECT_TIMEOUT_S = env.integer("FBR_CONNECT_TIMEOUT_S", 5, least=1)
 FBR_READ_TIMEOUT_S = env.integer("FBR_READ_TIMEOUT_S", 60, least=1)
 FBR_TOTAL_TIMEOUT_S = env.integer("FBR_TOTAL_TIMEOUT_S", 75, least=1)
@@ -269,6 +273,13 @@ FBR_SWEEP_S = env.integer("FBR_SWEEP_S", 30, least=1)
 FBR_CONCURRENCY = env.integer("FBR_CONCURRENCY", 8, least=1)
 FBR_CONCURRENCY_PER_CREDENTIAL = env.integer("FBR_CONCURRENCY_PER_CREDENTIAL", 2, least=1)
 FBR_VALIDATE_FIRST = env.boolean("FBR_VALIDATE_FIRST", default=False)
+
+# What a taxpayer types into IRIS about us.
+SOFTWARE: Final = "SmartInvoicing"
+SOFTWARE_VERSION: Final = "0.1.0"
+EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
+HOSTING_COMPANY = env.text("HOSTING_COMPANY", "")
+HOSTING_COUNTRY = env.text("HOSTING_COUNTRY", "")
 
 # --- jobs (timetable and queues: smartinvoicing/celery.py) ------------------------------------
 

@@ -60,6 +60,9 @@ class LegalEntity(TenantModel):
     )
     software_no = models.CharField(_("software registration number"), max_length=40, blank=True)
     series = models.CharField(_("prefix of invoice numbers"), max_length=10, default="INV")
+    retail_price_includes_tax = models.BooleanField(
+        _("printed retail prices include sales tax"), default=True
+    )
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -89,6 +92,7 @@ class LegalEntity(TenantModel):
             "environment",
             "software_no",
             "series",
+            "retail_price_includes_tax",
         )
 
     def __str__(self) -> str:

@@ -30,6 +30,7 @@ def change_entity(
     sector: str,
     series: str,
     software_no: str,
+    retail_price_includes_tax: bool,
     actor: Actor,
     at: datetime,
 ) -> LegalEntity:
@@ -50,6 +51,7 @@ def change_entity(
             sector=sector,
             series=series,
             software_no=software_no,
+            retail_price_includes_tax=retail_price_includes_tax,
         )
     )
     kept: LegalEntity = LegalEntity.objects.select_for_update(of=("self",)).get(pk=entity.pk)

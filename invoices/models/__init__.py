@@ -1,18 +1,57 @@
 """What an invoice is, its masters, and FBR's lists."""
 
 from invoices.models.catalogue import Buyer, Product
-from invoices.models.invoice import Invoice, InvoiceEvent, InvoiceLine, InvoicePdf, Series
-from invoices.models.reference import HsCode, RateText, Unit
+from invoices.models.checks import BuyerCheck
+from invoices.models.invoice import (
+    AdvanceUse,
+    Invoice,
+    InvoiceEvent,
+    InvoiceLine,
+    InvoicePdf,
+    Series,
+)
+from invoices.models.reference import (
+    DocumentTypeRow,
+    HsCode,
+    HsUnit,
+    Listing,
+    ProvinceRow,
+    RateSchedule,
+    RateText,
+    ReferenceRun,
+    ReferenceSync,
+    SaleTypeRate,
+    SaleTypeRow,
+    SroItem,
+    SroSchedule,
+    Unit,
+)
+from invoices.models.tills import PosTerms, Till
 
 __all__ = [
+    "AdvanceUse",
     "Buyer",
+    "BuyerCheck",
+    "DocumentTypeRow",
     "HsCode",
+    "HsUnit",
     "Invoice",
     "InvoiceEvent",
     "InvoiceLine",
     "InvoicePdf",
+    "Listing",
+    "PosTerms",
     "Product",
+    "ProvinceRow",
+    "RateSchedule",
     "RateText",
+    "ReferenceRun",
+    "ReferenceSync",
+    "SaleTypeRate",
+    "SaleTypeRow",
     "Series",
+    "SroItem",
+    "SroSchedule",
+    "Till",
     "Unit",
 ]

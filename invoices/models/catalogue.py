@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Province
 from accounts.tenancy import TenantModel
-from invoices.enums import BuyerKind, SaleType
+from invoices.enums import BuyerKind, Registration, SaleType, TaxpayerStanding, Withholding
 from smartinvoicing.classified import Category, Retention
 
 
@@ -35,6 +35,13 @@ class Buyer(TenantModel):
     address = models.CharField(_("address"), max_length=300)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
+    withholding = models.CharField(
+        _("withholds sales tax"), max_length=9, choices=Withholding, default=Withholding.NONE
+    )
+    # What FBR's register said last of `ntn_cnic`: the newest of its checks, at hand for lists.
+    checked_at = models.DateTimeField(null=True, blank=True)
+    register_says = models.CharField(max_length=12, choices=Registration, blank=True)
+    standing = models.CharField(max_length=8, choices=TaxpayerStanding, blank=True)
 
     class Meta(TenantModel.Meta):
         indexes: ClassVar[list[models.Index]] = [
@@ -54,7 +61,16 @@ class Buyer(TenantModel):
             "phone": Category.CONTACT,
             "email": Category.CONTACT,
         }
-        plain = ("id", "tenant", "registration_type", "province")
+        plain = (
+            "id",
+            "tenant",
+            "registration_type",
+            "province",
+            "withholding",
+            "checked_at",
+            "register_says",
+            "standing",
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -77,6 +93,18 @@ class Product(TenantModel):
     unit_price = models.DecimalField(
         _("price per unit"), max_digits=18, decimal_places=4, default=0
     )
+    item_code = models.CharField(_("item code"), max_length=50, blank=True)
+    retail_price = models.DecimalField(
+        _("printed retail price"), max_digits=18, decimal_places=2, null=True, blank=True
+    )
+    sro_schedule = models.CharField(_("SRO or schedule"), max_length=100, blank=True)
+    sro_item = models.CharField(_("serial in the SRO"), max_length=40, blank=True)
+    no_further_tax = models.BooleanField(_("free of further tax by notification"), default=False)
+    fed_type = models.CharField(_("kind of excise"), max_length=60, blank=True)
+    fed_rate = models.CharField(_("rate of excise"), max_length=80, blank=True)
+    fed_schedule = models.CharField(_("SRO or schedule of excise"), max_length=100, blank=True)
+    fed_item = models.CharField(_("serial in it"), max_length=40, blank=True)
+    petroleum_levy_on = models.CharField(_("petroleum levy on"), max_length=30, blank=True)
 
     class Meta(TenantModel.Meta):
         indexes: ClassVar[list[models.Index]] = [
@@ -98,6 +126,16 @@ class Product(TenantModel):
             "rate",
             "unit",
             "unit_price",
+            "item_code",
+            "retail_price",
+            "sro_schedule",
+            "sro_item",
+            "no_further_tax",
+            "fed_type",
+            "fed_rate",
+            "fed_schedule",
+            "fed_item",
+            "petroleum_levy_on",
         )
 
     def __str__(self) -> str:

@@ -11,7 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Environment, Province
 from accounts.tenancy import TenantModel, within_tenant
-from invoices.enums import REPORTED, BuyerKind, Channel, DocumentType, SaleType, State
+from invoices.enums import (
+    REPORTED,
+    BuyerKind,
+    Channel,
+    DocumentType,
+    FurtherTaxWhy,
+    NoteDirection,
+    Paper,
+    PaymentMode,
+    SaleType,
+    State,
+    Withholding,
+)
 from invoices.models.catalogue import search_key
 from smartinvoicing.classified import Category, Retention
 from smartinvoicing.pg.constraints import SameTenant
@@ -92,6 +104,22 @@ class Invoice(TenantModel):
     scenario = models.CharField(_("sandbox scenario"), max_length=5, blank=True)
     invoice_date = models.DateField(_("invoice date"))
     prices_include_tax = models.BooleanField(_("prices include tax"), default=False)
+    withholding = models.CharField(
+        _("sales tax withheld by the customer"),
+        max_length=9,
+        choices=Withholding,
+        default=Withholding.NONE,
+    )
+
+    original = within_tenant("invoices.Invoice", related_name="notes", null=True, blank=True)
+    original_fbr_number = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(_("reason of the note"), max_length=60, blank=True)
+    direction = models.CharField(max_length=8, choices=NoteDirection, blank=True)
+    is_advance = models.BooleanField(_("advance receipt"), default=False)
+
+    till = within_tenant("invoices.Till", related_name="invoices", null=True, blank=True)
+    payment_mode = models.CharField(_("paid by"), max_length=12, choices=PaymentMode, blank=True)
+    service_fee = rupees(_("FBR service fee"))
 
     seller_name = models.CharField(max_length=200, blank=True)
     seller_ntn_cnic = models.CharField(max_length=13, blank=True)
@@ -129,6 +157,8 @@ class Invoice(TenantModel):
             SameTenant("legal_entity", name="invoice_entity_same_tenant"),
             SameTenant("series", name="invoice_series_same_tenant"),
             SameTenant("buyer", name="invoice_buyer_same_tenant"),
+            SameTenant("original", name="invoice_original_same_tenant"),
+            SameTenant("till", name="invoice_till_same_tenant"),
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in State]),
                 name="invoice_state_is_known",
@@ -173,6 +203,16 @@ class Invoice(TenantModel):
             models.Index(fields=["tenant", "buyer", "-invoice_date"], name="invoice_by_buyer"),
             models.Index(fields=["tenant", "buyer_key"], name="invoice_by_buyer_name"),
             models.Index(fields=["tenant", "number"], name="invoice_by_number"),
+            models.Index(
+                fields=["tenant", "original"],
+                condition=Q(original__isnull=False),
+                name="invoice_notes_of",
+            ),
+            models.Index(
+                fields=["tenant", "buyer_ntn_cnic"],
+                condition=Q(is_advance=True),
+                name="invoice_advances",
+            ),
         ]
 
     class Privacy:
@@ -217,6 +257,15 @@ class Invoice(TenantModel):
             "scenario",
             "invoice_date",
             "prices_include_tax",
+            "withholding",
+            "original",
+            "original_fbr_number",
+            "reason",
+            "direction",
+            "is_advance",
+            "till",
+            "payment_mode",
+            "service_fee",
             "seller_province",
             "seller_software_no",
             "buyer_registration_type",
@@ -255,7 +304,20 @@ class InvoiceLine(TenantModel):
     extra_tax_given = rupees(_("extra tax"), null=True, blank=True, default=None)
     fed_given = rupees(_("federal excise duty"), null=True, blank=True, default=None)
     withheld_given = rupees(_("sales tax withheld"), null=True, blank=True, default=None)
+    # The six particulars of excise that are printed and never sent (rule 150R(13)(aa) to (ff)).
+    fed_type = models.CharField(_("kind of excise"), max_length=60, blank=True)
+    fed_rate = models.CharField(_("rate of excise"), max_length=80, blank=True)
+    fed_unit_price = models.DecimalField(
+        _("price per unit for excise"), max_digits=18, decimal_places=4, null=True, blank=True
+    )
+    fed_schedule = models.CharField(_("SRO or schedule of excise"), max_length=100, blank=True)
+    fed_item = models.CharField(_("serial in it"), max_length=40, blank=True)
+    petroleum_levy_on = models.CharField(_("petroleum levy on"), max_length=30, blank=True)
 
+    retail_value = rupees(_("value at retail price"))
+    residue = rupees(_("rounding"))
+    advance = rupees(_("charged in advance"))
+    further_tax_why = models.CharField(max_length=14, choices=FurtherTaxWhy, blank=True)
     value = rupees(_("value excluding tax"))
     sales_tax = rupees(_("sales tax"))
     further_tax = rupees(_("further tax"))
@@ -304,6 +366,16 @@ class InvoiceLine(TenantModel):
             "extra_tax_given",
             "fed_given",
             "withheld_given",
+            "fed_type",
+            "fed_rate",
+            "fed_unit_price",
+            "fed_schedule",
+            "fed_item",
+            "petroleum_levy_on",
+            "retail_value",
+            "residue",
+            "advance",
+            "further_tax_why",
             "value",
             "sales_tax",
             "further_tax",
@@ -315,6 +387,38 @@ class InvoiceLine(TenantModel):
 
     def __str__(self) -> str:
         return f"line {self.position}"
+
+
+class AdvanceUse(TenantModel):
+    """How much of an advance receipt a later document takes off its value."""
+
+    invoice = within_tenant("invoices.Invoice", related_name="advances", on_delete=models.CASCADE)
+    receipt = within_tenant("invoices.Invoice", related_name="advance_uses")
+    value = rupees(_("value excluding tax"))
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            *TenantModel.Meta.constraints,
+            SameTenant("invoice", name="advance_invoice_same_tenant"),
+            SameTenant("receipt", name="advance_receipt_same_tenant"),
+            models.UniqueConstraint(
+                fields=["tenant", "invoice", "receipt"], name="advance_once_an_invoice"
+            ),
+            models.CheckConstraint(condition=Q(value__gt=0), name="advance_is_above_zero"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["tenant", "receipt"], name="advance_of_receipt"),
+        ]
+
+    class Privacy:
+        retention = Retention.TAX
+        subject = "buyer"
+        basis = "law"
+        personal = {"value": Category.FINANCIAL}
+        plain = ("id", "tenant", "invoice", "receipt")
+
+    def __str__(self) -> str:
+        return f"{self.value} of an advance"
 
 
 class InvoiceEvent(TenantModel):
@@ -354,6 +458,7 @@ class InvoicePdf(TenantModel):
     invoice = within_tenant("invoices.Invoice", related_name="pdfs")
     shows = models.CharField(max_length=16, choices=State)
     version = models.PositiveIntegerField()
+    paper = models.CharField(max_length=7, choices=Paper, default=Paper.A4)
     file = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)
     rendered_at = models.DateTimeField()
@@ -363,7 +468,7 @@ class InvoicePdf(TenantModel):
             *TenantModel.Meta.constraints,
             SameTenant("invoice", name="pdf_invoice_same_tenant"),
             models.UniqueConstraint(
-                fields=["tenant", "invoice", "shows", "version"], name="pdf_once_a_version"
+                fields=["tenant", "invoice", "shows", "version", "paper"], name="pdf_once_a_version"
             ),
         ]
 
@@ -372,7 +477,7 @@ class InvoicePdf(TenantModel):
         subject = "buyer"
         basis = "law"
         personal = {"file": Category.CONTENT}
-        plain = ("id", "tenant", "invoice", "shows", "version", "sha256", "rendered_at")
+        plain = ("id", "tenant", "invoice", "shows", "version", "paper", "sha256", "rendered_at")
 
     def __str__(self) -> str:
         return self.file

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -16,11 +17,22 @@ from accounts import audit, registration
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
-from invoices import reference, tax, validation
-from invoices.content import Content, Line, Party
-from invoices.enums import EDITABLE, State
-from invoices.models import Buyer, Invoice, InvoiceLine, Product
+from invoices import law, selectors, tax, validation
+from invoices.content import Advance, Content, Line, Party
+from invoices.enums import (
+    EDITABLE,
+    NOTES,
+    Channel,
+    DocumentType,
+    NoteDirection,
+    ServiceFee,
+    State,
+    Withholding,
+)
+from invoices.models import AdvanceUse, Buyer, Invoice, InvoiceLine, Product, Till
 from invoices.services import printing
+from invoices.services.assessing import Assessment, assess
+from invoices.standing import Standing, standing_of
 from smartinvoicing import clock
 from smartinvoicing.errors import Problem, RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
@@ -40,63 +52,39 @@ _COPIED: Final = (
     "retail_price",
     "sro_schedule",
     "sro_item",
+    "fed_type",
+    "fed_rate",
+    "fed_unit_price",
+    "fed_schedule",
+    "fed_item",
+    "petroleum_levy_on",
+)
+_FROM_PRODUCT: Final = (
+    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_schedule", "fed_item"),
+    "petroleum_levy_on",
 )
 _GIVEN: Final = ("further_tax", "extra_tax", "fed", "withheld")
 _LONGEST_NUMBER: Final = 13  # a CNIC
 _REFERENCE_ONCE: Final = "invoice_client_reference_once"
-_LINE_AMOUNTS: Final = tuple(name for name in tax.AMOUNTS if name != "discount")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assessment:
-    """What a document amounts to and what keeps it from being issued."""
-
-    lines: tuple[tax.Taxes, ...]
-    totals: tax.Taxes
-    problems: tuple[Problem, ...]
-
-
-def assess(content: Content, entity: LegalEntity, *, at: datetime) -> Assessment:
-    """Taxes and problems of `content` as `entity` would issue it at `at`. Stores nothing."""
-    lists = reference.current()
-    amounts = [
-        tax.of_line(
-            _supply(line, lists),
-            inclusive=content.prices_include_tax,
-            buyer_kind=content.buyer.registration_type,
-            on=content.invoice_date,
-        )
-        for line in content.lines
-    ]
-    problems = validation.problems_of(
-        content,
-        amounts=amounts,
-        seller_ntn_cnic=entity.ntn_cnic,
-        environment=entity.environment,
-        reference=lists,
-        today=clock.karachi_date(at),
-    )
-    return Assessment(lines=tuple(amounts), totals=tax.totals(amounts), problems=tuple(problems))
-
-
-def all_problems(
-    noted: list[Problem], content: Content, entity: LegalEntity, *, at: datetime
-) -> list[Problem]:
-    """What could not be read, and what else is wrong: said once, not one after the other."""
-    known = {(problem.field, problem.line) for problem in noted}
-    others = assess(content, entity, at=at).problems
-    return noted + [other for other in others if (other.field, other.line) not in known]
-
-
-def _supply(line: Line, lists: reference.Reference) -> tax.Supply:
-    return tax.Supply(
-        sale_type=line.sale_type,
-        rate=lists.rate(line.rate),
-        quantity=max(line.quantity, ZERO),
-        unit_price=line.unit_price,
-        discount=line.discount,
-        **{name: getattr(line, name) for name in _GIVEN},
-    )
+_LINE_AMOUNTS: Final = (
+    *(name for name in tax.AMOUNTS if name != "discount"),
+    *("retail_value", "residue", "further_tax_why"),
+)
+_DOCUMENT: Final = (
+    "document_type",
+    "client_reference",
+    "scenario",
+    "invoice_date",
+    "prices_include_tax",
+    "withholding",
+    "buyer_id",
+    "original_id",
+    "reason",
+    "direction",
+    "is_advance",
+    "till_id",
+    "payment_mode",
+)
 
 
 @transaction.atomic
@@ -116,7 +104,8 @@ def create(
     """
     allow(actor, Permission.WRITE_DRAFTS)
     content = resolved(content)
-    assessment = assess(content, entity, at=at)
+    standing = standing_of(content)
+    assessment = assess(content, entity, at=at, standing=standing)
     _refuse_too_large(assessment)
     invoice = Invoice(
         id=invoice_id or uuid7(),
@@ -126,11 +115,11 @@ def create(
         state=State.DRAFT,
         state_at=at,
         made_at=at,
-        **_header(content, assessment),
+        **_header(content, assessment, standing),
     )
     lines = _lines(invoice, content, assessment)
     saved = audit.event(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
-    rows.insert(invoice, *lines, saved)
+    rows.insert(invoice, *lines, *_advances(invoice, content), saved)
     return invoice, lines
 
 
@@ -147,9 +136,10 @@ def change(
     allow(actor, Permission.WRITE_DRAFTS)
     content = resolved(content)
     entity = LegalEntity.objects.get(pk=invoice.legal_entity_id)
-    assessment = assess(content, entity, at=at)
+    standing = standing_of(content, apart_from=invoice.pk)
+    assessment = assess(content, entity, at=at, standing=standing)
     _refuse_too_large(assessment)
-    fields = _header(content, assessment) | {"version": seen_version + 1}
+    fields = _header(content, assessment, standing) | {"version": seen_version + 1}
     if invoice.state == State.REJECTED:
         del fields["problems"]  # FBR's answer stays until FBR gives another
     editable = Invoice.objects.filter(
@@ -160,19 +150,21 @@ def change(
             "This invoice was changed or issued meanwhile. Open it again; your text is still here."
         )
     InvoiceLine.objects.filter(invoice=invoice).delete()
+    AdvanceUse.objects.filter(invoice=invoice).delete()
     printing.forget_drafts(invoice)
     for name, value in fields.items():
         setattr(invoice, name, value)
     lines = _lines(invoice, content, assessment)
     saved = audit.event(actor, AuditAction.DRAFT_SAVED, invoice, at=at, lines=len(lines))
-    rows.insert(*lines, saved)
+    rows.insert(*lines, *_advances(invoice, content), saved)
     return lines
 
 
 @transaction.atomic
 def copy(*, invoice: Invoice, actor: Actor, at: datetime) -> Invoice:
-    """A new draft of today with what stands on `invoice`; its own reference is not repeated.
+    """A new draft of today with what stands on `invoice`.
 
+    Its own reference is not repeated, nor what it took off for advance receipts: that is used up.
     Raises: NotAllowed.
     """
     lines = InvoiceLine.objects.filter(invoice=invoice).order_by("position")
@@ -180,6 +172,7 @@ def copy(*, invoice: Invoice, actor: Actor, at: datetime) -> Invoice:
         content_of(invoice, list(lines)),
         invoice_date=clock.karachi_date(at),
         client_reference="",
+        advances=(),
     )
     entity = LegalEntity.objects.get(pk=invoice.legal_entity_id)
     made, _lines_made = create(content=content, entity=entity, actor=actor, at=at)
@@ -199,6 +192,7 @@ def delete(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
     audit.record(actor, AuditAction.DRAFT_DELETED, invoice, at=at)
     printing.forget_drafts(invoice)
     InvoiceLine.objects.filter(invoice=invoice).delete()
+    AdvanceUse.objects.filter(invoice=invoice).delete()
     Invoice.objects.filter(pk=invoice.pk).delete()
 
 
@@ -233,6 +227,7 @@ def resolved(content: Content) -> Content:
     wanted = {line.product_id for line in content.lines if line.product_id is not None}
     if wanted:
         content = _with_products(content, Product.objects.in_bulk(wanted), problems)
+    problems += _strangers(content)
     if len(registration.normal(content.buyer.ntn_cnic)) > _LONGEST_NUMBER:
         # Cut to fit its column it would look right and be somebody else's.
         problems += validation.problems_of_number(content.buyer)
@@ -241,7 +236,44 @@ def resolved(content: Content) -> Content:
     number = registration.normal(content.buyer.ntn_cnic)
     if number != content.buyer.ntn_cnic:
         content = replace(content, buyer=replace(content.buyer, ntn_cnic=number))
+    if not content.withholding:
+        content = replace(content, withholding=Withholding.NONE)
+    if content.document_type in NOTES and not content.direction:
+        content = replace(content, direction=NoteDirection.DECREASE)
     return content
+
+
+def _strangers(content: Content) -> Iterator[Problem]:
+    """What the document names by id and is not here."""
+    receipts = {each.receipt_id for each in content.advances}
+    documents = receipts | ({content.original_id} if content.original_id else set())
+    known = (
+        set(Invoice.objects.filter(pk__in=documents).values_list("pk", flat=True))
+        if documents
+        else set()
+    )
+    if content.original_id and content.original_id not in known:
+        yield _stranger("original_id", _("There is no such invoice to correct."))
+    if receipts - known:
+        yield _stranger("advances", _("There is no such advance receipt."))
+    if len(receipts) < len(content.advances):
+        yield Problem(
+            code="advance_twice",
+            field="advances",
+            message=_("The same advance receipt stands here twice."),
+            fix=_("Name it once, with the whole amount that this invoice takes of it."),
+        )
+    if content.till_id and not Till.objects.filter(pk=content.till_id).exists():
+        yield _stranger("till_id", _("There is no such till."))
+
+
+def _stranger(field: str, message: str) -> Problem:
+    return Problem(
+        code=f"unknown_{field.removesuffix('_id')}",
+        field=field,
+        message=message,
+        fix=_("Choose one of this business, by its id."),
+    )
 
 
 def _with_buyer(content: Content, problems: list[Problem]) -> Content:
@@ -258,6 +290,8 @@ def _with_buyer(content: Content, problems: list[Problem]) -> Content:
             )
         )
         return content
+    if not content.withholding:
+        content = replace(content, withholding=buyer.withholding)
     if content.buyer.name:
         return content  # what was typed on the document counts
     return replace(content, buyer=Party(**{name: getattr(buyer, name) for name in _PARTY}))
@@ -292,6 +326,11 @@ def _filled(line: Line, product: Product) -> Line:
         rate=product.rate,
         unit=line.unit or product.unit,
         unit_price=line.unit_price or product.unit_price,
+        retail_price=product.retail_price if line.retail_price is None else line.retail_price,
+        further_tax=ZERO
+        if product.no_further_tax and line.further_tax is None
+        else line.further_tax,
+        **{name: getattr(line, name) or getattr(product, name) for name in _FROM_PRODUCT},
     )
 
 
@@ -318,48 +357,64 @@ def _refuse_too_large(assessment: Assessment) -> None:
         )
 
 
-def _header(content: Content, assessment: Assessment) -> dict[str, object]:
+def _header(content: Content, assessment: Assessment, standing: Standing) -> dict[str, object]:
     party = {f"buyer_{name}": getattr(content.buyer, name) for name in _PARTY}
     amounts = {name: getattr(assessment.totals, name) for name in tax.AMOUNTS}
     return {
-        "document_type": content.document_type,
-        "client_reference": content.client_reference,
-        "scenario": content.scenario,
-        "invoice_date": content.invoice_date,
-        "prices_include_tax": content.prices_include_tax,
-        "buyer_id": content.buyer_id,
+        **{name: getattr(content, name) for name in _DOCUMENT},
+        "channel": Channel.POS if content.till_id else Channel.DI,
+        "service_fee": _service_fee(content, standing),
         "problems": [problem.as_dict() for problem in assessment.problems],
         **party,
         **amounts,
     }
 
 
+def _service_fee(content: Content, standing: Standing) -> Decimal:
+    """What a till's bill bears on top, in rupees (SRO 1279(I)/2021)."""
+    terms = standing.pos_terms
+    is_sale = content.document_type == DocumentType.SALE_INVOICE
+    if not is_sale or terms is None or terms.service_fee == ServiceFee.NONE:
+        return ZERO
+    return law.in_force(law.SERVICE_FEE, content.invoice_date) or ZERO
+
+
 def _lines(invoice: Invoice, content: Content, assessment: Assessment) -> list[InvoiceLine]:
-    pairs = zip(content.lines, assessment.lines, strict=True)
+    parts = zip(content.lines, assessment.lines, assessment.advances, strict=True)
     return [
         InvoiceLine(
             tenant_id=invoice.tenant_id,
             invoice=invoice,
             position=position,
             product_id=line.product_id,
+            advance=advance,
             **{name: getattr(line, name) for name in _COPIED},
             **{f"{name}_given": getattr(line, name) for name in _GIVEN},
             **{name: getattr(taxes, name) for name in _LINE_AMOUNTS},
         )
-        for position, (line, taxes) in enumerate(pairs, start=1)
+        for position, (line, taxes, advance) in enumerate(parts, start=1)
+    ]
+
+
+def _advances(invoice: Invoice, content: Content) -> list[AdvanceUse]:
+    """What the document takes of receipts that are here; a strange one is a problem, not a row."""
+    wanted = {each.receipt_id: each.value for each in content.advances}
+    known = Invoice.objects.filter(pk__in=wanted).values_list("pk", flat=True) if wanted else ()
+    return [
+        AdvanceUse(tenant_id=invoice.tenant_id, invoice=invoice, receipt_id=pk, value=wanted[pk])
+        for pk in known
     ]
 
 
 def content_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Content:
-    """A stored document as it was typed."""
+    """A stored document as it was typed. Asks for its advances only where it can have some."""
     return Content(
-        document_type=invoice.document_type,
-        invoice_date=invoice.invoice_date,
-        client_reference=invoice.client_reference,
-        scenario=invoice.scenario,
-        buyer_id=invoice.buyer_id,
+        **{name: getattr(invoice, name) for name in _DOCUMENT},
         buyer=Party(**{name: getattr(invoice, f"buyer_{name}") for name in _PARTY}),
-        prices_include_tax=invoice.prices_include_tax,
+        advances=tuple(
+            Advance(receipt_id=row.receipt_id, value=row.value)
+            for row in selectors.advances_of(invoice, lines)
+        ),
         lines=tuple(
             Line(
                 product_id=row.product_id,

@@ -11,6 +11,8 @@ from invoices import numbers
 from invoices.enums import EDITABLE, State
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import drafts
+from invoices.services.assessing import assess
+from invoices.standing import standing_of
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation, StateConflict
 
@@ -30,13 +32,21 @@ def freeze(
         raise StateConflict(
             "This draft was written for FBR's other environment. Copy it into a new draft."
         )
-    assessment = drafts.assess(drafts.content_of(invoice, lines), entity, at=at)
+    content = drafts.content_of(invoice, lines)
+    standing = standing_of(content, apart_from=invoice.pk, for_issue=True)
+    assessment = assess(content, entity, at=at, standing=standing)
     if assessment.problems:
         raise RuleViolation.of(
             list(assessment.problems), "The invoice cannot be issued yet. Mend what is listed."
         )
-    frozen: dict[str, object] = {f"seller_{name}": getattr(entity, name) for name in _SELLER}
-    frozen["problems"] = []
+    frozen: dict[str, object] = {**seller_of(entity), "problems": []}
+    if standing.original is not None:
+        frozen["original_fbr_number"] = standing.original.invoice.fbr_number
     if not invoice.number:
         frozen |= numbers.take_next(invoice, entity, year=clock.karachi_date(at).year)
     return frozen
+
+
+def seller_of(entity: LegalEntity) -> dict[str, str]:
+    """The seller as a document names it, from the business as it stands now."""
+    return {f"seller_{name}": getattr(entity, name) for name in _SELLER}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -16,9 +17,12 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-from invoices import pdf
-from invoices.enums import State
-from invoices.models import Invoice, InvoicePdf
+from accounts.models import User
+from invoices import pdf, selectors
+from invoices.enums import Channel, Paper, State
+from invoices.models import AdvanceUse, Invoice, InvoiceEvent, InvoiceLine, InvoicePdf
+from invoices.printed import Others, printed_of
+from invoices.receipt import receipt_of
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +31,22 @@ class CopyChanged(RuntimeError):
     """A kept file is not the one that was rendered: somebody must look."""
 
 
-def render_and_keep(*, invoice_id: UUID, at: datetime) -> InvoicePdf:
+def papers_of(invoice: Invoice) -> tuple[Paper, ...]:
+    """What a document can be printed on, the usual one first."""
+    is_bill = invoice.channel == Channel.POS
+    return (Paper.RECEIPT, Paper.A4) if is_bill else (Paper.A4,)
+
+
+def paper_of(invoice: Invoice, wanted: str = "") -> Paper:
+    """The paper that was asked for, where the document comes on it; else its usual one."""
+    papers = papers_of(invoice)
+    return Paper(wanted) if wanted in papers else papers[0]
+
+
+def render_and_keep(*, invoice_id: UUID, at: datetime, paper: str = "") -> InvoicePdf:
     """The kept copy of a document as it stands in the database, rendered now if there is none.
 
+    paper: "" for the usual one.
     Called inside its tenant and outside a transaction: rendering takes a while and holds none.
     Two workers may do the same work; the first row stays, the slower one removes its file.
     Raises: PdfUnavailable.
@@ -37,13 +54,56 @@ def render_and_keep(*, invoice_id: UUID, at: datetime) -> InvoicePdf:
     with transaction.atomic():
         # The lock keeps an edit from coming between the head and the lines.
         invoice = Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=invoice_id)
-        known = kept(invoice)
+        chosen = paper_of(invoice, paper)
+        known = kept(invoice, chosen)
         if known is not None:
             return known
-        lines = list(invoice.lines.order_by("position"))
-        printed = pdf.printed_of(invoice, lines, invoice.legal_entity)
-    content = pdf.render(printed)
-    return _keep(invoice, content, at=at)
+        draw = _drawing(invoice, chosen)
+    return _keep(invoice, draw(), paper=chosen, at=at)
+
+
+def _drawing(invoice: Invoice, paper: Paper) -> Callable[[], bytes]:
+    """All that the copy says is read now; what is returned asks the database nothing."""
+    lines = list(invoice.lines.order_by("position"))
+    others = _others(invoice, lines)
+    if paper == Paper.RECEIPT:
+        bill = receipt_of(invoice, lines, invoice.legal_entity, others)
+        return partial(pdf.render_receipt, bill)
+    return partial(pdf.render, printed_of(invoice, lines, invoice.legal_entity, others))
+
+
+def _others(invoice: Invoice, lines: list[InvoiceLine]) -> Others:
+    """The rows beside a document that stand on its copy; most documents have none."""
+    issued = _issued(invoice) if invoice.till_id else None
+    return Others(
+        original=invoice.original,
+        advances=_advances(invoice, lines),
+        till=invoice.till,
+        cashier=_name_of(issued.actor) if issued else "",
+        issued_at=issued.at if issued else None,
+    )
+
+
+def _advances(invoice: Invoice, lines: list[InvoiceLine]) -> list[AdvanceUse]:
+    uses = selectors.advances_of(invoice, lines)
+    receipts = Invoice.objects.in_bulk([use.receipt_id for use in uses]) if uses else {}
+    for use in uses:
+        use.receipt = receipts[use.receipt_id]
+    return uses
+
+
+def _issued(invoice: Invoice) -> InvoiceEvent | None:
+    """When the bill was issued first, and by whom."""
+    issued = InvoiceEvent.objects.filter(invoice=invoice, became=State.QUEUED)
+    return issued.order_by("at", "id").first()
+
+
+def _name_of(actor: str) -> str:
+    """The name of the person behind an actor; programs and jobs have none."""
+    kind, _colon, ident = actor.partition(":")
+    if kind != "user":
+        return ""
+    return User.objects.filter(pk=ident).values_list("name", flat=True).first() or ""
 
 
 def forget_drafts(invoice: Invoice) -> None:
@@ -54,7 +114,7 @@ def forget_drafts(invoice: Invoice) -> None:
     copies.delete()
 
 
-def _keep(invoice: Invoice, content: bytes, *, at: datetime) -> InvoicePdf:
+def _keep(invoice: Invoice, content: bytes, *, paper: Paper, at: datetime) -> InvoicePdf:
     name = default_storage.save(
         f"{invoice.tenant_id}/{invoice.pk}/{secrets.token_hex(16)}.pdf", ContentFile(content)
     )
@@ -65,6 +125,7 @@ def _keep(invoice: Invoice, content: bytes, *, at: datetime) -> InvoicePdf:
                 invoice=invoice,
                 shows=invoice.state,
                 version=invoice.version,
+                paper=paper,
                 defaults={
                     "tenant_id": invoice.tenant_id,
                     "file": name,
@@ -77,10 +138,13 @@ def _keep(invoice: Invoice, content: bytes, *, at: datetime) -> InvoicePdf:
     return row
 
 
-def kept(invoice: Invoice) -> InvoicePdf | None:
+def kept(invoice: Invoice, paper: str = "") -> InvoicePdf | None:
     """The copy of `invoice` in the state and version that it has in memory; it asks once."""
     return InvoicePdf.objects.filter(
-        invoice=invoice, shows=invoice.state, version=invoice.version
+        invoice=invoice,
+        shows=invoice.state,
+        version=invoice.version,
+        paper=paper_of(invoice, paper),
     ).first()
 
 

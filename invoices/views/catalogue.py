@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -13,15 +13,25 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from invoices import editing, intake, pages, reference, representation, selectors
+from invoices import (
+    editing,
+    filling,
+    intake,
+    line_fields,
+    pages,
+    reference,
+    representation,
+    selectors,
+)
+from invoices.enums import Withholding
 from invoices.forms import BuyerForm, ProductForm, SearchForm
 from invoices.models import Buyer, Product
 from invoices.services import catalogue
-from smartinvoicing import clock
+from smartinvoicing import clock, money
 from smartinvoicing.errors import Problem
 from smartinvoicing.forms import TypedForm, attempt, refuse
 from smartinvoicing.fragments import page_or_part
@@ -76,6 +86,7 @@ def _buyer(request: MemberRequest, row: Buyer, *, title: str) -> HttpResponse:
     if form.is_bound:
         problems: list[Problem] = []
         reader = intake.Reader(request.POST.dict(), problems)
+        withholding = reader.word("withholding", Withholding.values, Withholding.NONE)
         party = intake.party(request.POST.dict(), problems, prefix="")
         deed = partial(
             catalogue.save_buyer,
@@ -83,6 +94,7 @@ def _buyer(request: MemberRequest, row: Buyer, *, title: str) -> HttpResponse:
             party=party,
             phone=reader.text("phone"),
             email=reader.text("email"),
+            withholding=withholding or Withholding.NONE,
             actor=request.actor,
             at=clock.now(),
         )
@@ -92,6 +104,7 @@ def _buyer(request: MemberRequest, row: Buyer, *, title: str) -> HttpResponse:
     back = {"url": reverse("invoices:buyers"), "label": _("Customers")}
     context = _form_page(request, form, title=title, back=back)
     context["actions"] = _buyer_actions(request, row) if stored else []
+    context["checks_url"] = reverse("fbr:buyer_checks", args=[row.pk]) if stored else ""
     return _answer(request, "invoices/buyer_form.html", form, context)
 
 
@@ -101,7 +114,11 @@ def _texts(row: Buyer) -> dict[str, Any]:
 
 def _buyer_actions(request: MemberRequest, row: Buyer) -> list[dict[str, Any]]:
     list_url = f"{reverse('invoices:list')}?buyer={row.pk}"
-    found = [{"label": _("Invoices"), "url": list_url, "icon": "invoice"}]
+    checks_url = reverse("fbr:buyer_checks", args=[row.pk])
+    found = [
+        {"label": _("FBR's register"), "url": checks_url, "icon": "shield"},
+        {"label": _("Invoices"), "url": list_url, "icon": "invoice"},
+    ]
     if request.actor.may(Permission.WRITE_DRAFTS):
         new_url = f"{reverse('invoices:new')}?buyer={row.pk}"
         found.append({"label": _("New invoice"), "url": new_url, "icon": "plus"})
@@ -149,29 +166,61 @@ def product(request: MemberRequest, product_id: UUID) -> HttpResponse:
 
 
 def _product(request: MemberRequest, row: Product, *, title: str) -> HttpResponse:
-    data = request.POST if request.method == "POST" else None
-    lists = reference.current()
-    initial = representation.product(row) if row.name else {"rate": row.rate}
-    initial.setdefault("sale_type", row.sale_type)
-    form = ProductForm(data, initial=initial, units=sorted(lists.units))
+    form = _product_form(request, row)
     if form.is_bound:
         problems: list[Problem] = []
-        reader = intake.Reader(request.POST.dict(), problems)
-        fields = {name: reader.text(name) for name in ("name", "sale_type", "rate", "unit")}
+        goods = catalogue.read_goods(intake.Reader(_typed(form.data), problems))
         deed = partial(
-            catalogue.save_product,
-            product=row,
-            **fields,
-            hs_code=intake.clean(reader.text("hs_code")),
-            unit_price=reader.not_negative("unit_price", places=4),
-            actor=request.actor,
-            at=clock.now(),
+            catalogue.save_product, product=row, goods=goods, actor=request.actor, at=clock.now()
         )
         if _done(request, form, problems, deed):
             return redirect("invoices:products")
+    lists = reference.current()
     back = {"url": reverse("invoices:products"), "label": _("Products")}
-    context = _form_page(request, form, title=title, back=back) | {"rates": list(lists.rates)}
+    context = _form_page(request, form, title=title, back=back) | {
+        "rates": list(lists.rates),
+        "units": sorted(lists.units),
+        **_taxed(form),
+    }
     return _answer(request, "invoices/product_form.html", form, context)
+
+
+def _product_form(request: HttpRequest, row: Product) -> ProductForm:
+    """The form as posted, or as the product stands."""
+    if request.method == "POST":
+        posted = {name: request.POST.get(name, "") for name in ProductForm.base_fields}
+        return ProductForm(filling.with_usual_rate(posted, on=clock.karachi_date(clock.now())))
+    initial = representation.product(row) if row.name else {"rate": row.rate}
+    initial.setdefault("sale_type", row.sale_type)
+    return ProductForm(initial=initial | {filling.MEMORY: initial["sale_type"]})
+
+
+def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The form as a program would send it."""
+    body = {name: data.get(name, "") for name in ProductForm.base_fields}
+    body |= {name: money.ungrouped(body[name]) for name in ("unit_price", "retail_price")}
+    return body | {"no_further_tax": bool(body["no_further_tax"])}
+
+
+def _taxed(form: ProductForm) -> dict[str, Any]:
+    """What the kind of supply asks for in sight, the rest folded away."""
+    text = form.data or form.initial
+    shown = line_fields.shown_for(text, known=tuple(form.fields), wrong=tuple(form.errors))
+    return {
+        "plain": [form[name] for name in shown.plain if name != "sale_type"],
+        "folded": [form[name] for name in shown.folded],
+        "excise": [form[name] for name in shown.excise],
+        "excise_open": shown.excise_open,
+    }
+
+
+@require_POST
+@member_required(Permission.WRITE_CATALOGUE)
+def product_taxed(request: MemberRequest) -> HttpResponse:
+    """How a product is taxed, anew for the kind of supply that was chosen. Stores nothing."""
+    form = _product_form(request, Product())
+    context = {"form": form, "may_write": True, **_taxed(form)}
+    return render(request, "invoices/_product_taxed.html", context)
 
 
 # --- both -------------------------------------------------------------------------------------

@@ -33,14 +33,15 @@ _COUNTED: Final = 100
 def dashboard(request: MemberRequest) -> HttpResponse:
     today = clock.karachi_date(clock.now())
     month = periods.month_of(today)
+    environment = selectors.default_entity().environment
     last = selectors.invoice_page(selectors.InvoiceFilter(), size=_LAST)
     context = {
         "today": today,
         "due": _due(today),
-        "tasks": _tasks(selectors.red_list(most=_RED + 1)),
+        "tasks": _tasks(selectors.red_list(environment, most=_RED + 1)),
         "steps": [] if selectors.has_issued() else _steps(request),
-        "stats": _stats(month),
-        "chart": _chart(month),
+        "stats": _stats(environment, month),
+        "chart": _chart(environment, month),
         "month": _month_name(month),
         "rows": pages.rows_of(last.rows),
         "may_write": request.actor.may(Permission.WRITE_DRAFTS),
@@ -119,7 +120,7 @@ def _doubt(invoice: Invoice) -> str:
 
 
 def _steps(request: MemberRequest) -> list[dict[str, Any]]:
-    """How a new business begins. The token's step comes from above, as a fragment."""
+    """How a new business begins. Its way to production comes from above, as a fragment."""
     may_manage = request.actor.may(Permission.MANAGE_BUSINESS)
     may_list = request.actor.may(Permission.WRITE_CATALOGUE)
     may_write = request.actor.may(Permission.WRITE_DRAFTS)
@@ -131,7 +132,6 @@ def _steps(request: MemberRequest) -> list[dict[str, Any]]:
             "url": reverse("accounts:business") if may_manage else "",
             "action": _("Check"),
         },
-        {"fragment": reverse("fbr:token_step")},
         {
             "done": bool(selectors.buyers(size=1).rows),
             "title": _("A customer"),
@@ -159,10 +159,10 @@ def _steps(request: MemberRequest) -> list[dict[str, Any]]:
 # --- figures ----------------------------------------------------------------------------------
 
 
-def _stats(month: periods.Month) -> list[dict[str, Any]]:
+def _stats(environment: str, month: periods.Month) -> list[dict[str, Any]]:
     before = periods.month_before(month)
-    now = selectors.month_figures(month.first, month.last)
-    then = selectors.month_figures(before.first, before.last)
+    now = selectors.month_figures(environment, month.first, month.last)
+    then = selectors.month_figures(environment, before.first, before.last)
     drafts = selectors.drafts_up_to(_COUNTED)
     last_month = dateformat.format(before.first, "F")
     here = reverse("invoices:list")
@@ -192,8 +192,8 @@ def _stats(month: periods.Month) -> list[dict[str, Any]]:
     ]
 
 
-def _chart(month: periods.Month) -> dict[str, Any]:
-    sales = selectors.daily_sales(month.first, month.last)
+def _chart(environment: str, month: periods.Month) -> dict[str, Any]:
+    sales = selectors.daily_sales(environment, month.first, month.last)
     days = [month.first.replace(day=number) for number in range(1, month.last.day + 1)]
     bars = [_bar(day, sales.get(day)) for day in days]
     highest = max((bar["value"] for bar in bars), default=ZERO)

@@ -5,7 +5,10 @@ To issue is a deed of the floor above: the page is saved here and handed on to i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,16 +20,22 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from invoices import editing, selectors
+from invoices import editing, filling, judging, reference, selectors
 from invoices.enums import EDITABLE
-from invoices.models import Invoice, Product
+from invoices.models import Invoice
 from invoices.services import saving
 from invoices.services.saving import Slip
-from invoices.views import editor_page
+from invoices.views import editor_lines, editor_page
 from invoices.views.editor_page import Page
-from smartinvoicing import clock, money
+from smartinvoicing import clock
 from smartinvoicing.errors import Problem, RuleViolation, StateConflict
 from smartinvoicing.ids import uuid7
+
+# Parts of a line that are asked for: all its particulars, or those of another kind of supply.
+_DETAILS: Final = {
+    "detail": "invoices/_line_detail.html",
+    "asked": "invoices/_line_supply.html",
+}
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -83,9 +92,19 @@ def edit(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     if invoice.state not in EDITABLE:
         messages.info(request, _("This invoice was issued: it changes no more."))
         return redirect(invoice)
-    sheet = editing.stored(invoice, selectors.lines_of(invoice))
+    lines, advances = selectors.lines_of(invoice), selectors.advance_uses_of(invoice)
+    sheet = editing.stored(invoice, lines, advances)
     slip = Slip(draft_id=invoice.pk, version=invoice.version, tab=uuid7().hex)
-    return _draw(request, _page(sheet, slip, invoice, is_asked="check" in request.GET))
+    page = _page(sheet, slip, invoice, is_asked="check" in request.GET)
+    return _draw(request, _at(page, request.GET.get("at", "")))
+
+
+def _at(page: Page, field: str) -> Page:
+    """The page with a field in sight that somebody came for: `invoice_date`, `lines-2-unit`."""
+    place = editing.place_of(field.rpartition("-")[0])
+    known = field in editing.HEAD or page.sheet.row_at(place) is not None
+    opened = frozenset({place}) if place >= 0 else frozenset()
+    return replace(page, focus=field, opened=opened) if known else page
 
 
 def _draw(request: MemberRequest, page: Page, *, status: int = 200) -> HttpResponse:
@@ -99,20 +118,58 @@ def _post(request: MemberRequest, invoice: Invoice | None = None) -> HttpRespons
     if invoice is not None:
         slip = Slip(draft_id=invoice.pk, version=slip.version, tab=slip.tab)
     page = _page(sheet, slip, invoice or selectors.find_invoice(slip.draft_id))
-    changed = _changed(request, sheet)
-    if changed is not None:
-        return _draw(request, page.of(changed))
+    for name, change in _CHANGES.items():
+        if name in request.POST:
+            return _draw(request, change(page, request.POST[name]))
     return _save(request, page)
 
 
-def _changed(request: HttpRequest, sheet: editing.Sheet) -> editing.Sheet | None:
-    """The page after a button that saves nothing; None for those that save."""
-    if "add_line" in request.POST:
-        return editing.with_row(sheet, today=_today())
-    if "remove_line" in request.POST:
-        place = editing.place_of(request.POST["remove_line"])
-        return editing.without_row(sheet, place, today=_today())
-    return sheet if "recalculate" in request.POST else None
+# --- buttons that change the page and save nothing ----------------------------------------------
+
+
+def _with_row(page: Page, _text: str) -> Page:
+    return page.of(editing.with_row(page.sheet, today=_today()))
+
+
+def _without_row(page: Page, prefix: str) -> Page:
+    return page.of(editing.without_row(page.sheet, editing.place_of(prefix), today=_today()))
+
+
+def _with_open_row(page: Page, prefix: str) -> Page:
+    """The particulars of one line, where they are folded away."""
+    places = [row.place for row in page.sheet.rows]
+    place = editing.place_of(prefix)
+    opened = {places.index(place)} if place in places else set()
+    return replace(page, opened=frozenset(opened))
+
+
+def _with_put(page: Page, what: str) -> Page:
+    """What mends a problem, put into its field: `lines-2-unit=KG`."""
+    address, _equals, text = what.partition("=")
+    return page.of(editing.with_put(page.sheet, address, text[:300], today=_today()))
+
+
+def _with_merged(page: Page, prefix: str) -> Page:
+    """A line that went into the one above that sells the same."""
+    place = editing.place_of(prefix)
+    merged = judging.merged(page.sheet, place, page.entity, today=_today())
+    if merged is not None:
+        return page.of(merged)
+    sentence = _("These two lines cannot be one: their values would not add up to the paisa.")
+    return replace(page, notice=sentence)
+
+
+_CHANGES: Final[Mapping[str, Callable[[Page, str], Page]]] = {
+    "add_line": _with_row,
+    "remove_line": _without_row,
+    "open_line": _with_open_row,
+    "put": _with_put,
+    "merge_lines": _with_merged,
+    "recalculate": lambda page, _text: page,
+}
+
+
+# --- saving -----------------------------------------------------------------------------------
 
 
 def _save(request: MemberRequest, page: Page) -> HttpResponse:
@@ -129,6 +186,8 @@ def _save(request: MemberRequest, page: Page) -> HttpResponse:
     if "issue" in request.POST:
         url = reverse("fbr:issue", args=[invoice.pk])
         return SamePost(f"{url}?seen={invoice.version}")
+    if "see" in request.POST:
+        return redirect("fbr:preview", invoice.pk)
     messages.success(request, _("Saved."))
     return redirect(invoice)
 
@@ -184,31 +243,42 @@ def preview(request: MemberRequest) -> HttpResponse:
     """The totals, and what is wrong, as the page stands now. Stores nothing."""
     sheet = editing.posted(request.POST, today=_today())
     page = _page(sheet, _slip(request), is_asked=bool(request.POST.get("asked")))
-    return render(request, "invoices/_totals.html", editor_page.running(page, at=clock.now()))
+    return render(
+        request,
+        "invoices/_totals.html",
+        editor_page.running(page, at=clock.now(), shown=request.POST),
+    )
+
+
+@require_POST
+@member_required(Permission.WRITE_DRAFTS)
+def buyer_note(request: MemberRequest) -> HttpResponse:
+    """What is known of the customer who was chosen; what that one withholds holds from now on."""
+    sheet = editing.posted(request.POST, today=_today())
+    sheet = editing.with_put(sheet, "withholding", "", today=_today())
+    context = editor_page.of_buyer(_page(sheet, _slip(request)), at=clock.now())
+    return render(request, "invoices/_buyer_chosen.html", context)
 
 
 @require_POST
 @member_required(Permission.WRITE_DRAFTS)
 def line(request: MemberRequest) -> HttpResponse:
-    """One row anew, filled in from the product that was chosen in it."""
-    sheet = editing.posted(request.POST, today=_today())
+    """One row, or the part of it that moves, anew after a choice in it: its product, its kind of
+    supply, its HS code."""
     place = editing.place_of(request.POST.get("line", ""))
-    row = next((row for row in sheet.rows if row.place == place), None)
-    chosen = editing.ident(row.text["product"]) if row else None
-    if row is None or chosen is None:
+    if place < 0:
         return HttpResponse(status=204)
-    text = dict(row.text) | _of_product(selectors.product(chosen))
-    context = editor_page.one_line(text, place=place, number=row.number)
+    text = editing.posted_row(request.POST, place, today=_today())
+    part = request.POST.get("part", "")
+    if part in _DETAILS:
+        context = {"detail": editor_lines.detail(text, place=place, is_open=True)}
+        return render(request, _DETAILS[part], context | {"urls": editor_lines.urls()})
+    if part == "unit":
+        text = filling.with_forced_unit(text, reference.current())
+        return render(request, "invoices/_line_unit.html", editor_lines.unit(text, place=place))
+    chosen = editing.ident(text["product"])
+    if chosen is None:
+        return HttpResponse(status=204)
+    text = filling.with_product(text, selectors.product(chosen))
+    context = editor_lines.alone(text, place=place, number=place + 1)
     return render(request, "invoices/_line.html", context)
-
-
-def _of_product(product: Product) -> dict[str, str]:
-    price = money.write_short(product.unit_price)
-    return {
-        "description": product.name,
-        "hs_code": product.hs_code,
-        "unit": product.unit,
-        "unit_price": "" if price == "0" else price,
-        "sale_type": product.sale_type,
-        "rate": product.rate,
-    }

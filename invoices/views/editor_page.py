@@ -1,8 +1,8 @@
-"""What the editor's page shows, as values for its templates."""
+"""What the editor's page shows above and below its lines, as values for its templates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -15,29 +15,27 @@ from django.utils.translation import ngettext
 from accounts.access import Actor
 from accounts.enums import Environment, Permission
 from accounts.models import LegalEntity
-from invoices import editing, pages, reference, selectors, tax
-from invoices.content import Party
-from invoices.editing import Fault, Judgement, Row, Sheet
+from invoices import amounts, editing, judging, pages, reference
+from invoices.editing import Sheet
 from invoices.enums import EDITABLE, State
-from invoices.forms import HeadForm, LineForm, mark
+from invoices.forms import mark
+from invoices.judging import Fault, Judgement
 from invoices.models import Invoice
 from invoices.services.saving import Slip
 from invoices.states import look_of
+from invoices.views import editor_head, editor_lines, editor_problems
 from smartinvoicing.errors import Problem
 
 Context = dict[str, Any]
 
 _INLINE: Final = tuple(f"buyer_{name}" for name in editing.PARTY)
-_MORE: Final = (
-    "retail_price",
-    "sro_schedule",
-    "sro_item",
-    "further_tax",
-    "extra_tax",
-    "fed",
-    "withheld",
+_NAMED: Final = frozenset(
+    {
+        *("buyer", "invoice_date", "client_reference", "scenario", "withholding"),
+        *("till", "payment_mode", "reason", "direction", "is_advance", "advances"),
+        *_INLINE,
+    }
 )
-_FOLDED: Final = ("sale_type", "rate", *_MORE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +47,9 @@ class Page:
     is_asked: somebody wanted it saved or issued, so everything that is missing is said.
     also:     what the service found beside what the page itself tells.
     other:    the newer version that stands there already, and `conflict`, the words for it.
+    opened:   places of the lines whose particulars somebody wants to see.
+    focus:    name of the field to go on with, "" for the usual one.
+    notice:   what became of a button that changed the page.
     """
 
     sheet: Sheet
@@ -60,6 +61,9 @@ class Page:
     also: tuple[Problem, ...] = ()
     other: Invoice | None = None
     conflict: str = ""
+    opened: frozenset[int] = frozenset()
+    focus: str = ""
+    notice: str = ""
 
     def of(self, sheet: Sheet) -> Page:
         return replace(self, sheet=sheet)
@@ -83,99 +87,118 @@ def context(page: Page, *, actor: Actor, at: datetime) -> Context:
     page = page.of(editing.renumbered(page.sheet))
     judgement = _judged(page, at=at)
     state = page.invoice.state if page.invoice else State.DRAFT
-    return _running(page, judgement) | {
-        "title": pages.title_of(page.invoice) if page.invoice else _("New invoice"),
-        "state": look_of(state),
-        "form": _head(page, judgement),
-        "inline": _INLINE,
-        "walk_in": not page.sheet.head["buyer"] and any(page.sheet.head[f] for f in _INLINE),
-        "slip": page.slip,
-        "asked": "1" if page.is_asked else "",
-        "buyer_note": _buyer_note(page),
-        "prefix": editing.PREFIX,
-        "lines": [_line(row, judgement, all_of_them=page.is_asked) for row in page.sheet.rows],
-        "blank": _blank_line(),
-        "rates": list(reference.current().rates),
-        "verdict": _verdict(page, judgement),
-        "refusal": pages.problems_of(page.invoice.problems)
-        if page.invoice and state == State.REJECTED
-        else [],
-        "urls": _urls(page),
-        "conflict": bool(page.conflict),
-        "may_save": state in EDITABLE,
-        "may_issue": actor.may(Permission.ISSUE_INVOICE) and state in EDITABLE,
-    }
+    lists = reference.current()
+    on = judgement.content.invoice_date
+    return _focused(
+        _running(page, judgement)
+        | _head(page, judgement)
+        | {
+            "title": pages.title_of(page.invoice) if page.invoice else _("New invoice"),
+            "state": look_of(state),
+            "inline": _INLINE,
+            "walk_in": not page.sheet.head["buyer"] and any(page.sheet.head[f] for f in _INLINE),
+            "slip": page.slip,
+            "asked": "1" if page.is_asked else "",
+            "prefix": editing.PREFIX,
+            "lines": editor_lines.lines_of(
+                page.sheet,
+                judgement,
+                all_of_them=page.is_asked,
+                opened=page.opened,
+            ),
+            "blank": editor_lines.blank(editing.new_row(on)),
+            "rates": list(lists.rates),
+            "units": sorted(lists.units),
+            "verdict": _verdict(page, judgement),
+            "refusal": _refusal(page) if state == State.REJECTED else [],
+            "urls": _urls(page),
+            "conflict": bool(page.conflict),
+            "may_save": state in EDITABLE,
+            "may_issue": actor.may(Permission.ISSUE_INVOICE) and state in EDITABLE,
+        },
+        page.focus,
+    )
 
 
-def running(page: Page, *, at: datetime) -> Context:
-    """The totals and the problems alone, for the page that stands in the browser."""
+def _focused(found: Context, field: str) -> Context:
+    """The page with the cursor in the field that somebody came for."""
+    forms = [line["form"] for line in found["lines"]]
+    forms += [line["detail"]["form"] for line in found["lines"] if "form" in line["detail"]]
+    for form in [found["form"], *forms]:
+        name = field.removeprefix(f"{form.prefix}-") if form.prefix else field
+        if field and name in form.fields:
+            form.fields[name].widget.attrs["autofocus"] = True
+    return found
+
+
+def running(page: Page, *, at: datetime, shown: Mapping[str, Any]) -> Context:
+    """The totals and the problems alone, for the page that stands in the browser.
+
+    shown: what was posted, with the mark of what each line shows; one that stays is not sent.
+    """
     judgement = _judged(page, at=at)
-    rows = page.sheet.rows
+    lines = [
+        editor_lines.sums(row, judgement, all_of_them=page.is_asked) for row in page.sheet.rows
+    ]
     return _running(page, judgement) | {
-        "lines": [_sums(row, judgement, all_of_them=page.is_asked) for row in rows],
+        "lines": [line for line in lines if shown.get(f"{line['prefix']}-mark") != line["mark"]],
         "oob": True,
     }
 
 
-def one_line(text: editing.Texts, *, place: int, number: int) -> Context:
-    """One row that was filled in; its sums follow with the next preview."""
-    row = Row(place=place, number=number, line=0, text=text)
-    empty = Judgement(lines=(), totals=tax.Taxes(), faults=())
-    line = _line(row, empty, all_of_them=False)
-    line["form"].fields["quantity"].widget.attrs["autofocus"] = True
-    return {"line": line, "urls": {"line": reverse("invoices:line")}}
-
-
 def _judged(page: Page, *, at: datetime) -> Judgement:
-    judgement = editing.judge(page.sheet, page.entity, at=at)
+    judgement = judging.judge(page.sheet, page.entity, at=at)
     if not page.also:
         return judgement
-    also = editing.faults_of(page.sheet, page.also)
+    also = judging.faults_of(page.sheet, page.also)
     places = {(fault.row, fault.field) for fault in also}
     others = [each for each in judgement.faults if (each.row, each.field) not in places]
     return replace(judgement, faults=(*also, *others))
 
 
 def _urls(page: Page) -> dict[str, str]:
-    stored = page.invoice is not None
-    save = reverse("invoices:edit", args=[page.slip.draft_id]) if stored else ""
-    return {
-        "save": save or reverse("invoices:new"),
+    return editor_lines.urls() | {
+        "save": _save_url(page),
         "autosave": reverse("invoices:autosave"),
         "preview": reverse("invoices:preview"),
-        "line": reverse("invoices:line"),
         "buyer_note": reverse("invoices:buyer_note"),
         "back": reverse("invoices:list"),
         "other": page.other.get_absolute_url() if page.other else "",
     }
 
 
+def _save_url(page: Page) -> str:
+    """Where the whole page goes: to its document, once there is one."""
+    if page.invoice is None:
+        return reverse("invoices:new")
+    return reverse("invoices:edit", args=[page.slip.draft_id])
+
+
 # --- above the lines --------------------------------------------------------------------------
 
 
-def _head(page: Page, judgement: Judgement) -> HeadForm:
-    form = HeadForm(
-        page.sheet.head,
-        buyers=selectors.buyer_choices(chosen=page.sheet.content.buyer_id),
+def _head(page: Page, judgement: Judgement) -> Context:
+    found = editor_head.context(
+        page.sheet,
+        judgement,
+        page.entity,
+        draft_id=page.slip.draft_id,
         has_scenario=page.has_scenario(),
     )
-    faults = editing.told(judgement.faults, all_of_them=page.is_asked)
+    form = found["form"]
+    faults = judging.told(judgement.faults, all_of_them=page.is_asked)
     wrong = {fault.field for fault in faults if fault.row is None}
     mark(form, wrong, said_in="")
-    if not wrong and not page.conflict:
+    if not wrong and not page.conflict and not page.opened and not page.focus:
         form.fields["buyer"].widget.attrs["autofocus"] = True
-    return form
+    return found | {"focus": page.focus}
 
 
-def _buyer_note(page: Page) -> Context | None:
-    chosen = page.sheet.content.buyer_id
-    buyer = selectors.find_buyer(chosen) if chosen else None
-    return None if buyer is None else buyer_note(buyer)
-
-
-def buyer_note(buyer: Any) -> Context:
-    """What we know of the chosen customer."""
-    return pages.buyer_note(Party(**{name: getattr(buyer, name) for name in editing.PARTY}))
+def of_buyer(page: Page, *, at: datetime) -> Context:
+    """What changes above the lines when another customer is chosen."""
+    found = _head(page, _judged(page, at=at))
+    kept = ("buyer_note", "advances")
+    return {name: found[name] for name in kept} | {"withholding": found["form"]["withholding"]}
 
 
 def _verdict(page: Page, judgement: Judgement) -> Context | None:
@@ -187,6 +210,8 @@ def _verdict(page: Page, judgement: Judgement) -> Context | None:
             "title": page.conflict,
             "text": _conflict_text(page.other),
         }
+    if page.notice:
+        return {"tone": "attention", "icon": "info", "title": page.notice, "text": ""}
     found = len(judgement.faults)
     if not page.is_asked or not found:
         return None
@@ -208,99 +233,66 @@ def _conflict_text(other: Invoice | None) -> str:
     )
 
 
-# --- the lines --------------------------------------------------------------------------------
+def _refusal(page: Page) -> list[Context]:
+    """What FBR found, each with the way to its field and, where one press mends it, the press."""
+    stored = page.invoice.problems if page.invoice else []
+    problems = [Problem(**each) for each in stored]
+    shown = []
+    for fault in judging.faults_of(page.sheet, problems):
+        said = editor_problems.shown(fault)
+        shown.append(said | {"label": pages.place_of(fault.problem.as_dict() | _line_of(fault))})
+    return shown
 
 
-def _blank_line() -> Context:
-    text = editing.new_row()
-    form = LineForm(text, place="__prefix__", units=_units())
-    return {
-        "form": form,
-        "prefix": form.prefix,
-        "number": "",
-        "summary": _summary(text),
-        "problems": [],
-    }
-
-
-def _units() -> list[str]:
-    return sorted(reference.current().units)
-
-
-def _line(row: Row, judgement: Judgement, *, all_of_them: bool) -> Context:
-    faults = list(editing.told(judgement.at(row), all_of_them=all_of_them))
-    form = LineForm(row.text, place=row.place, units=_units())
-    wrong = {fault.field for fault in faults}
-    mark(form, wrong, said_in=f"{form.prefix}-problems")
-    is_unusual = any(row.text[name] for name in _MORE)
-    return _sums(row, judgement, all_of_them=all_of_them) | {
-        "form": form,
-        "summary": _summary(row.text),
-        "open": is_unusual or bool(wrong & set(_FOLDED)),
-    }
-
-
-def _summary(text: editing.Texts) -> str:
-    return ", ".join(filter(None, [pages.sale_type_of(text["sale_type"]), text["rate"]]))
-
-
-def _sums(row: Row, judgement: Judgement, *, all_of_them: bool) -> Context:
-    taxes = judgement.of(row)
-    prefix = f"{editing.PREFIX}-{row.place}"
-    told = editing.told(judgement.at(row), all_of_them=all_of_them)
-    return {
-        "prefix": prefix,
-        "number": row.number,
-        "value": taxes.value if taxes else None,
-        "tax": pages.tax_of(taxes) if taxes else None,
-        "total": taxes.total if taxes else None,
-        "problems": [_problem(fault, prefix) for fault in told],
-    }
+def _line_of(fault: Fault) -> dict[str, Any]:
+    return {"line": fault.row.number if fault.row else fault.problem.line}
 
 
 # --- below the lines --------------------------------------------------------------------------
 
 
 def _running(page: Page, judgement: Judgement) -> Context:
-    told = list(editing.told(judgement.faults, all_of_them=page.is_asked))
-    named = {"buyer", "invoice_date", "client_reference", *_INLINE}
-    if page.has_scenario():
-        named.add("scenario")
+    told = list(judging.told(judgement.faults, all_of_them=page.is_asked))
+    of_document = [fault for fault in told if fault.row is None]
+    warned = [fault for fault in judgement.warnings if fault.row is None]
     return {
-        "totals": pages.totals_of(judgement.totals),
+        "totals": amounts.totals_of(judgement.totals),
         "problems": [
-            _problem(fault) for fault in told if fault.row is None and fault.field not in named
+            editor_problems.shown(fault) for fault in of_document if fault.field not in _NAMED
         ],
         "missing": "" if page.is_asked else _missing(judgement.faults),
         "ready": not judgement.faults,
-        "head_problems": _by_field(told, named),
+        "twice": _twice(len(judgement.warnings)),
+        "head_problems": _by_field(of_document, warned),
     }
 
 
-def _by_field(faults: Sequence[Fault], names: set[str]) -> list[Context]:
-    """Each field above the lines with what is wrong with it; most have nothing."""
+def _twice(count: int) -> str:
+    if not count:
+        return ""
+    return ngettext("One thing to look at twice", "%(n)d things to look at twice", count) % {
+        "n": count
+    }
+
+
+def _by_field(faults: Sequence[Fault], warned: Sequence[Fault]) -> list[Context]:
+    """Each field above the lines with what is said about it; most have nothing."""
+    unlabelled = {"label": "", "target": ""}
     return [
         {
             "name": name,
             "problems": [
-                _problem(fault) | {"label": "", "target": ""}
-                for fault in faults
-                if fault.row is None and fault.field == name
+                editor_problems.shown(fault, tone=tone) | unlabelled
+                for found, tone in (
+                    (faults, editor_problems.DANGER),
+                    (warned, editor_problems.LOOK_TWICE),
+                )
+                for fault in found
+                if fault.field == name
             ],
         }
-        for name in sorted(names)
+        for name in sorted(_NAMED)
     ]
-
-
-def _problem(fault: Fault, prefix: str = "") -> Context:
-    label = pages.label_of(fault.problem.field)
-    return {
-        "message": fault.problem.message,
-        "fix": fault.problem.fix,
-        "label": label,
-        "target": f"id_{prefix}-{fault.field}" if prefix and label else "",
-        "tone": "danger",
-    }
 
 
 def _missing(faults: Sequence[Fault]) -> str:

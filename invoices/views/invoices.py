@@ -15,8 +15,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from invoices import editing, intake, pages, selectors, tasks
-from invoices.enums import State
+from invoices import (
+    amounts,
+    document_facts,
+    intake,
+    judging,
+    note_pages,
+    pages,
+    selectors,
+    tasks,
+)
+from invoices.enums import EDITABLE, State
 from invoices.forms import FilterForm
 from invoices.reports import register
 from invoices.services import drafts, printing
@@ -130,27 +139,30 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
 def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     """One document. What happens at FBR comes from above, as a fragment."""
     invoice = selectors.invoice(invoice_id)
-    lines = selectors.lines_of(invoice)
+    lines, advances = selectors.lines_of(invoice), selectors.advance_uses_of(invoice)
     if invoice.state == State.DRAFT:
         # As it stands today: its date and FBR's lists have gone on since it was saved.
-        invoice.problems = editing.problems_of(invoice, lines, at=clock.now())
+        invoice.problems = judging.problems_of(invoice, lines, advances, at=clock.now())
     context = pages.moving_parts(invoice, request.actor) | {
         "invoice": {
             "id": invoice.pk,
             "number": pages.title_of(invoice),
             "kind": invoice.get_document_type_display(),
-            "date": invoice.invoice_date,
-            "reference": invoice.client_reference,
-            "scenario": invoice.scenario,
             "prices_include_tax": invoice.prices_include_tax,
             "is_issued": bool(invoice.number),
+            "seen_by_fbr": _("What FBR will see")
+            if invoice.state in EDITABLE
+            else _("What FBR sees"),
         },
         "seller": pages.seller_of(invoice),
         "buyer": pages.buyer_of(invoice),
-        "lines": pages.lines_of(lines),
-        "totals": pages.totals_of(invoice),
-        "beside": pages.beside_totals(invoice),
+        "about": document_facts.about(invoice),
+        "totals": amounts.totals_of(invoice),
+        "beside": amounts.beside_totals(invoice),
+        "links": note_pages.links_of(invoice, lines),
     }
+    found = {each["position"]: each["problems"] for each in context["refused"]}
+    context["lines"] = amounts.lines_of(lines, found)
     return render(request, "invoices/detail.html", context)
 
 
@@ -182,11 +194,15 @@ def duplicate(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
 @require_GET
 @member_required(Permission.VIEW)
 def pdf(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
-    """The printed copy; until a worker has rendered it, a page that waits."""
+    """The printed copy; until a worker has rendered it, a page that waits.
+
+    A till's bill comes as a receipt, and with ?format=a4 on a sheet.
+    """
     invoice = selectors.invoice(invoice_id)
-    kept = printing.kept(invoice)
+    paper = request.GET.get("format", "")
+    kept = printing.kept(invoice, paper)
     if kept is None:
-        tasks.ask_for_copy(invoice)
+        tasks.ask_for_copy(invoice, paper)
         if is_fragment(request):
             return HttpResponse(status=204)
     elif not is_fragment(request):
@@ -194,7 +210,7 @@ def pdf(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     context = {
         "number": pages.title_of(invoice),
         "back": invoice.get_absolute_url(),
-        "here": request.path,
+        "here": request.get_full_path(),
         "ready": kept is not None,
     }
     return page_or_part(request, "invoices/pdf.html", "invoices/_pdf.html", context)

@@ -1,6 +1,8 @@
 /* Search as you type: the server answers data-url?q= with ui/options.html. On a <select data-combobox>
    the select stays the form's value, and the way without JavaScript. On an <input data-combobox
-   data-value="id of a hidden input"> free text may stay. A choice fires "change", on an input "picked". */
+   data-value="id of a hidden input"> free text may stay. A choice fires "change", on an input "picked".
+   data-needs="name=id …": other fields that the list depends on; such a list is short, so it also
+   opens without a letter, by an arrow key or a click. */
 (() => {
   "use strict";
   const PAUSE_MS = 180;
@@ -15,6 +17,7 @@
   function enhance(host) {
     const id = `combobox-${++count}`;
     const strict = host.matches("select");
+    const needs = host.dataset.needs?.split(" ").map((each) => each.split("="));
     const focused = document.activeElement === host || host.autofocus;
     const box = make("div", { class: "combo" });
     const list = make("ul", { class: "options", role: "listbox", id: `${id}-list`, hidden: "", "aria-label": host.labels[0].textContent.trim() });
@@ -49,21 +52,27 @@
       if (!strict) fire("picked");
     }
 
-    async function look() {
-      const words = input.value.trim();
-      if (words.length < 2) return close();
-      const answer = await fetch(`${host.dataset.url}?q=${encodeURIComponent(words)}`, { headers: { "HX-Request": "true" } });
+    /* Everything of a short list at first; what fits the letters once somebody types. */
+    async function look(all) {
+      const words = all === true ? "" : input.value.trim();
+      if (words.length < 2 && !needs) return close();
+      const asked = new URLSearchParams({ q: words });
+      for (const [name, field] of needs ?? []) asked.set(name, document.getElementById(field)?.value ?? "");
+      const before = input.value;
+      const answer = await fetch(`${host.dataset.url}?${asked}`, { headers: { "HX-Request": "true" } });
       const found = answer.ok ? await answer.text() : "";
-      if (input.value.trim() !== words || document.activeElement !== input) return;
+      if (input.value !== before || document.activeElement !== input) return;
       list.innerHTML = found;
-      list.hidden = !list.children.length;
+      list.hidden = !(needs ? items().length : list.children.length);
       set(input, { "aria-expanded": !list.hidden });
-      mark(0);
+      if (needs) mark(items().findIndex((item) => item.dataset.label === input.value));
+      else mark(0);
     }
 
     host.dataset.combobox = "ready";
     host.before(box);
     box.append(input, list);
+    input.removeAttribute("list");
     set(input, { role: "combobox", autocomplete: "off", spellcheck: "false", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id });
     if (strict) {
       for (const name of ["aria-describedby", "aria-invalid"]) if (host.hasAttribute(name)) set(input, { [name]: host.getAttribute(name) });
@@ -77,13 +86,15 @@
     input.addEventListener("input", (event) => {
       if (strict) event.stopPropagation();
       clearTimeout(timer);
+      if (!event.isTrusted) return; // put there by a press, not typed
       timer = setTimeout(look, PAUSE_MS);
     });
     input.addEventListener("change", (event) => strict && event.stopPropagation());
     input.addEventListener("focus", () => strict && input.select());
+    input.addEventListener("click", () => needs && list.hidden && look(true));
     input.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (step && list.hidden) look();
+      if (step && list.hidden) look(Boolean(needs));
       else if (step) mark((items().indexOf(active) + step + items().length) % items().length);
       else if (list.hidden) return;
       else if (event.key === "Enter" && active) choose(active);

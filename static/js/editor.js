@@ -3,19 +3,19 @@
 (() => {
   "use strict";
   const form = document.querySelector("form[data-editor]");
-  const lines = form.querySelector("[data-lines]");
+  const lines = () => form.querySelector("[data-lines]");
   const saved = document.getElementById("saved");
-  const total = form.elements[`${lines.dataset.lines}-TOTAL_FORMS`];
-  const shown = () => [...lines.querySelectorAll("[data-line]:not([hidden])")];
+  const shown = () => [...lines().querySelectorAll("[data-line]:not([hidden])")];
   const first = (line) => line.querySelector(".what input").focus();
   const touch = () => form.dispatchEvent(new Event("change", { bubbles: true }));
   let unsaved = false;
 
   function add() {
+    const total = form.elements[`${lines().dataset.lines}-TOTAL_FORMS`];
     const blank = document.getElementById("blank-line").innerHTML.replaceAll("__prefix__", total.value);
     total.value = Number(total.value) + 1;
-    lines.insertAdjacentHTML("beforeend", blank);
-    const line = lines.lastElementChild;
+    lines().insertAdjacentHTML("beforeend", blank);
+    const line = lines().lastElementChild;
     line.dispatchEvent(new Event("line:added", { bubbles: true }));
     window.htmx?.process(line);
     first(line);
@@ -30,7 +30,21 @@
     touch();
   }
 
+  /* What mends a problem, put into its field; what is not on the page goes by the server. */
+  function put({ dataset: { putInto, put: text } }) {
+    const field = document.getElementById(putInto);
+    if (!field) return false;
+    field.value = text;
+    if (field.value !== text) return false;
+    for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    for (const name of ["input", "change"]) field.dispatchEvent(new Event(name, { bubbles: true }));
+    field.focus();
+    return true;
+  }
+
   form.addEventListener("click", (event) => {
+    const mend = event.target.closest("[data-put-into]");
+    if (mend && put(mend)) event.preventDefault();
     const bin = event.target.closest("[data-remove]");
     if (!bin && !event.target.closest("[data-add]")) return;
     event.preventDefault();
@@ -56,6 +70,19 @@
     wanted();
   });
 
+  /* What is typed into a part of a line while it is drawn anew stays as it is typed. */
+  const texts = (part) => new Map([...part.querySelectorAll("input, select")].map((each) => [each.name, each.value]));
+  document.addEventListener("htmx:beforeRequest", ({ detail: { target, xhr } }) => {
+    if (target.closest?.("[data-line]")) xhr.texts = texts(target);
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
+    if (xhr.texts) xhr.typed = [...texts(target)].filter(([name, text]) => xhr.texts.has(name) && xhr.texts.get(name) !== text);
+  });
+  document.addEventListener("htmx:afterSwap", ({ detail: { xhr } }) => {
+    for (const [name, text] of xhr?.typed ?? []) if (form.elements[name]) form.elements[name].value = text;
+    if (xhr?.typed?.length) touch();
+  });
+
   /* What was wrong is judged anew by the next preview, not by its old colour. */
   form.addEventListener("input", ({ target }) => target.removeAttribute("aria-invalid"));
 
@@ -74,7 +101,7 @@
   });
   saved.addEventListener("htmx:beforeRequest", () => { unsaved = false; });
   saved.addEventListener("htmx:afterRequest", ({ detail }) => { unsaved ||= !detail.successful; });
-  document.addEventListener("htmx:load", ({ target }) => target.matches("[data-line]") && touch());
+  document.addEventListener("htmx:load", ({ target }) => target.matches("[data-line], [data-touch]") && touch());
   document.addEventListener("visibilitychange", () => document.hidden && hurry());
   addEventListener("online", hurry);
   addEventListener("beforeunload", (event) => unsaved && event.preventDefault());

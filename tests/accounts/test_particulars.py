@@ -44,6 +44,8 @@ def test_checked_writes_numbers_and_words_one_way():
         ("series", "-1"),
         ("series", "ABCDEFGHIJK"),
         ("series", "A B"),
+        ("series", "INV-CN"),
+        ("series", "inv-dn"),
         ("software_no", "x" * 41),
     ],
 )

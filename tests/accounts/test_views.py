@@ -17,6 +17,7 @@ from smartinvoicing import clock
 from tests.accounts.cast import NOON, PARTICULARS, browser_of, join, person
 
 BUSINESS = PARTICULARS | {"series": "INV", "software_no": ""}
+BOX = "retail_price_includes_tax"
 PAGES = {
     "accounts:business": {Role.OWNER, Role.ADMIN},
     "accounts:members": {Role.OWNER, Role.ADMIN},
@@ -83,6 +84,16 @@ def test_business_is_changed(browser):
 
     assert response["Location"] == reverse("accounts:business")
     assert LegalEntity.objects.get().address == "7 Mall Road"
+
+
+@pytest.mark.parametrize(("ticked", "includes"), [({}, False), ({BOX: "on"}, True)])
+def test_business_says_whether_printed_prices_include_tax(browser, ticked, includes):
+    for page in ({BOX: "on"} if not includes else {}, ticked):
+        browser.post(reverse("accounts:business"), BUSINESS | page)
+
+    shown = browser.get(reverse("accounts:business"))
+    assert LegalEntity.objects.get().retail_price_includes_tax is includes
+    assert shown.context["form"][BOX].value() is includes
 
 
 def test_business_refuses_and_keeps_what_was_typed(browser):
@@ -201,7 +212,8 @@ def test_another_tenants_key_is_not_found(browser, rival):
 
 
 def test_audit_shows_deeds_with_names_and_no_foreign_one(browser, open_shop, rival):
-    browser.post(reverse("accounts:business"), BUSINESS | {"phone": "042 35761999"})
+    kept = {"retail_price_includes_tax": "on"}
+    browser.post(reverse("accounts:business"), BUSINESS | kept | {"phone": "042 35761999"})
 
     rows = browser.get(reverse("accounts:audit")).context["rows"]
 

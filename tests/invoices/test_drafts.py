@@ -104,9 +104,22 @@ def test_what_was_typed_comes_back_as_it_was_typed(entity):
     content = factories.make_content(
         factories.make_line(discount=D("1.25"), further_tax=D(0), fed=D("2.50")),
         factories.make_line(description="Bales", retail_price=D("99.99"), sro_item="12"),
+        factories.make_line(
+            fed_type="First Schedule",
+            fed_rate="16%",
+            fed_unit_price=D("4.5000"),
+            fed_schedule="Table I",
+            fed_item="7",
+            petroleum_levy_on="Value",
+        ),
         client_reference="SO-7",
         scenario="SN001",
         prices_include_tax=True,
+        withholding="one_fifth",
+        reason="Return of goods",
+        direction="decrease",
+        is_advance=True,
+        payment_mode="card",
     )
 
     invoice, _ = create(content, entity)

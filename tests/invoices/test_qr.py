@@ -23,12 +23,12 @@ NUMBERS = [
 ]
 
 
-def picture_of(svg: str, scale: int = 8) -> Image.Image:
+def picture_of(svg: str, scale: int = 8, side: int = qr.SIDE) -> Image.Image:
     """The drawing on a grid of `scale` pixels a module."""
-    image = Image.new("L", (qr.SIDE, qr.SIDE), 255)
+    image = Image.new("L", (side, side), 255)
     for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", svg):
         image.paste(0, (int(x), int(y), int(x) + int(width), int(y) + 1))
-    return image.resize((qr.SIDE * scale, qr.SIDE * scale), Image.Resampling.NEAREST)
+    return image.resize((side * scale, side * scale), Image.Resampling.NEAREST)
 
 
 @pytest.mark.parametrize(("number", "level"), NUMBERS)
@@ -57,7 +57,33 @@ def test_svg_measures_one_inch_and_needs_no_style_of_a_page():
     }
 
 
-@pytest.mark.parametrize("number", ["", "x" * 33, "X" * 48, "7000007DIé", "7000007DI\n1", "٣٣"])
-def test_svg_refuses_what_is_no_number_or_does_not_fit(number):
+@pytest.mark.parametrize(
+    ("number", "modules"),
+    [
+        pytest.param("x" * 33, 29, id="a letter too long"),
+        pytest.param("X" * 48, 29, id="a capital too long"),
+        pytest.param("x" * 64, 33, id="as long as the column"),
+        pytest.param("7000007DIé", 25, id="not plain"),
+        pytest.param("٣٣", 25, id="not Latin"),
+    ],
+)
+def test_svg_of_a_longer_number_has_smaller_modules_in_the_same_inch(number, modules):
+    drawing = qr.svg(number)
+
+    root = ElementTree.fromstring(drawing)
+    side = modules + 2 * qr.QUIET
+    assert (root.get("width"), root.get("height")) == ("1in", "1in")
+    assert root.get("viewBox") == f"0 0 {side} {side}"
+    (mark,) = zxingcpp.read_barcodes(picture_of(drawing, side=side))
+    assert mark.text == number
+
+
+def test_svg_is_as_wide_as_it_is_told():
+    mark = ElementTree.fromstring(qr.svg("7000007DI1747119701593", side="25mm"))
+
+    assert (mark.get("width"), mark.get("height")) == ("25mm", "25mm")
+
+
+def test_svg_refuses_no_number():
     with pytest.raises(ValueError, match="number"):
-        qr.svg(number)
+        qr.svg("")

@@ -347,9 +347,9 @@ def test_the_red_list_shows_uncertain_first_then_refused_oldest_first(inside):
         made["rejected", 0],
         made["rejected", 3],
     ]
-    assert ids(selectors.red_list()) == expected
-    assert ids(selectors.red_list(most=1)) == expected[:1]
-    assert ids(selectors.red_list(most=3)) == expected[:3]
+    assert ids(selectors.red_list("sandbox")) == expected
+    assert ids(selectors.red_list("sandbox", most=1)) == expected[:1]
+    assert ids(selectors.red_list("sandbox", most=3)) == expected[:3]
 
 
 def test_month_figures_count_what_is_reported_or_waits(inside):
@@ -358,10 +358,19 @@ def test_month_figures_count_what_is_reported_or_waits(inside):
     factories.make_issued(make_content(invoice_date=date(2026, 10, 31)))
     draft()
 
-    month = selectors.month_figures(date(2026, 11, 1), date(2026, 11, 30))
+    month = selectors.month_figures("sandbox", date(2026, 11, 1), date(2026, 11, 30))
 
     assert month == selectors.MonthFigures(value=D("1000.00"), sales_tax=D("220.00"), count=1)
-    assert selectors.month_figures(date(2025, 1, 1), date(2025, 1, 31)).value == 0
+    assert selectors.month_figures("sandbox", date(2025, 1, 1), date(2025, 1, 31)).value == 0
+
+
+def test_what_is_tried_in_the_sandbox_is_no_sale_of_production(inside):
+    factories.make_issued()
+
+    month = selectors.month_figures("production", date(2026, 11, 1), date(2026, 11, 30))
+
+    assert (month.value, month.count) == (0, 0)
+    assert selectors.daily_sales("production", DAY, DAY) == {}
 
 
 def test_daily_sales_add_up_by_day(inside):
@@ -369,7 +378,7 @@ def test_daily_sales_add_up_by_day(inside):
         factories.make_issued()
     draft()
 
-    (figures,) = selectors.daily_sales(DAY, DAY).values()
+    (figures,) = selectors.daily_sales("sandbox", DAY, DAY).values()
     assert (figures.value, figures.tax) == (D("2000.00"), D("360.00"))
 
 

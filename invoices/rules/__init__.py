@@ -1,0 +1,1 @@
+"""Rules of one part of a document each. `validation` asks them all."""
