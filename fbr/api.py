@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,9 +24,9 @@ from fbr import api_schema, selectors, tasks
 from fbr.services import issuing
 from invoices import intake, representation
 from invoices import selectors as invoice_selectors
-from invoices.enums import State
+from invoices.enums import Paper, State
 from invoices.models import Invoice, InvoiceLine
-from invoices.services import drafts, printing
+from invoices.services import assessing, drafts, printing
 from smartinvoicing import clock
 from smartinvoicing.api import Malformed, body_of
 from smartinvoicing.celery import tell
@@ -34,9 +37,16 @@ _LONGEST_KEY: Final = 200
 
 
 def shown(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
-    """A document with its lines and what holds it."""
+    """A document with its lines, what holds it and, of a draft, what to look at twice."""
     hold = selectors.holds([invoice]).get(invoice.pk)
-    return representation.invoice(invoice, lines, hold=hold)
+    return representation.invoice(invoice, lines, hold=hold, warnings=_warnings(invoice, lines))
+
+
+def _warnings(invoice: Invoice, lines: list[InvoiceLine]) -> tuple[Problem, ...]:
+    if invoice.state != State.DRAFT:
+        return ()
+    content = drafts.content_of(invoice, lines)
+    return assessing.assess(content, invoice.legal_entity, at=clock.now()).warnings
 
 
 def _merged(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +59,7 @@ def _merged(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {**kept, **given}
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
     """Raises: RuleViolation for one too long to be told from others."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > _LONGEST_KEY:
@@ -57,7 +67,7 @@ def _key(request: Request) -> str:
     return key
 
 
-def _wants_issue(body: dict[str, Any]) -> bool:
+def wants_issue_in(body: dict[str, Any]) -> bool:
     wanted = body.get("issue", False)
     if not isinstance(wanted, bool):
         problem = Problem(
@@ -135,7 +145,7 @@ class Invoices(APIView):
         raw = bytes(request._request.body)  # noqa: SLF001 -- DRF keeps the bytes nowhere else
         if not raw:
             raise Malformed  # DRF takes nothing at all for an empty object
-        key = _key(request)
+        key = key_of(request)
         body, at = body_of(request), clock.now()
         with drafts.reference_once(), entered(request) as actor:
             replay = idempotency.begin(key, raw) if key else None
@@ -150,19 +160,22 @@ class Invoices(APIView):
 
     def _create(self, body: dict[str, Any], actor: Actor) -> dict[str, Any]:
         at = clock.now()
-        wants_issue = _wants_issue(body)
+        wants_issue = wants_issue_in(body)
         content, problems = intake.read(body, today=clock.karachi_date(at))
         entity = invoice_selectors.default_entity()
         if problems:
             raise RuleViolation.of(
-                drafts.all_problems(problems, content, entity, at=at) if wants_issue else problems
+                assessing.all_problems(problems, content, entity, at=at)
+                if wants_issue
+                else problems
             )
         invoice, lines = drafts.create(content=content, entity=entity, actor=actor, at=at)
         hold = None
         if wants_issue:
             work = issuing.issue(invoice=invoice, lines=lines, entity=entity, actor=actor, at=at)
             hold = selectors.hold_of(work)
-        return representation.invoice(invoice, lines, hold=hold)
+        warnings = _warnings(invoice, lines)
+        return representation.invoice(invoice, lines, hold=hold, warnings=warnings)
 
 
 class InvoiceDetail(APIView):
@@ -190,7 +203,8 @@ class InvoiceDetail(APIView):
         at = clock.now()
         with drafts.reference_once(), entered(request) as actor:
             invoice = invoice_selectors.invoice(invoice_id)
-            old = representation.typed(invoice, invoice_selectors.lines_of(invoice))
+            kept = invoice_selectors.lines_of(invoice)
+            old = representation.typed(invoice, kept, invoice_selectors.advances_of(invoice, kept))
             content, problems = intake.read(
                 _merged(old, body_of(request)), today=clock.karachi_date(at)
             )
@@ -234,22 +248,41 @@ class InvoiceIssue(APIView):
         return Response(answer, status=202)
 
 
+class PaperNegotiation(DefaultContentNegotiation):
+    """Here `?format=` names the paper, not the encoding of the answer."""
+
+    def filter_renderers(
+        self,
+        renderers: Iterable[BaseRenderer],
+        format: str,  # noqa: A002 -- the base's name
+    ) -> list[BaseRenderer]:
+        return list(renderers)
+
+
 class InvoicePdfView(APIView):
     """The printed copy."""
 
     scopes = {"GET": Permission.VIEW}
+    content_negotiation_class = PaperNegotiation
 
     @extend_schema(
         operation_id="invoices_pdf",
+        parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=Paper.values)],
         responses={(200, "application/pdf"): OpenApiTypes.BINARY, 202: api_schema.Rendering},
     )
     def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
         """The PDF; 202 with Retry-After until a worker has rendered it."""
         with entered(request):
             invoice = invoice_selectors.invoice(invoice_id)
-            kept = printing.kept(invoice)
+            paper = printing.paper_of(invoice, request.query_params.get("format", ""))
+            kept = printing.kept(invoice, paper)
         if kept is None:
-            tell("invoices.print", tenant_id=str(invoice.tenant_id), invoice_id=str(invoice.pk))
+            tell(
+                "invoices.print",
+                tenant_id=str(invoice.tenant_id),
+                invoice_id=str(invoice.pk),
+                paper=str(paper),
+            )
             answer = Response({"state": "rendering"}, status=202)
             answer["Retry-After"] = str(_LOOK_AGAIN_S)
             return answer

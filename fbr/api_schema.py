@@ -11,8 +11,17 @@ from rest_framework import serializers
 from accounts.enums import Province
 from fbr.models import Attempt
 from fbr.outcomes import Outcome
-from invoices import tax
-from invoices.enums import BuyerKind, DocumentType, State
+from invoices import reasons, sale_types, tax
+from invoices.enums import (
+    BuyerKind,
+    Channel,
+    DocumentType,
+    FurtherTaxWhy,
+    NoteDirection,
+    PaymentMode,
+    State,
+    Withholding,
+)
 from invoices.representation import instant
 
 LIST_PARAMETERS = [
@@ -40,6 +49,8 @@ class ProblemOut(serializers.Serializer[Any]):
     line = serializers.IntegerField(allow_null=True)
     message = serializers.CharField()
     fix = serializers.CharField()
+    put = serializers.CharField(required=False)
+    deed = serializers.CharField(required=False)
 
 
 class RefusalDetails(serializers.Serializer[Any]):
@@ -77,6 +88,19 @@ class LineIn(serializers.Serializer[Any]):
     extra_tax = _amount(required=False, allow_null=True)
     fed = _amount(required=False, allow_null=True)
     withheld = _amount(required=False, allow_null=True)
+    fed_type = serializers.CharField(required=False)
+    fed_rate = serializers.CharField(required=False)
+    fed_unit_price = serializers.DecimalField(
+        max_digits=18, decimal_places=4, required=False, allow_null=True
+    )
+    fed_schedule = serializers.CharField(required=False)
+    fed_item = serializers.CharField(required=False)
+    petroleum_levy_on = serializers.ChoiceField(sale_types.LEVIES, required=False)
+
+
+class AdvanceIn(serializers.Serializer[Any]):
+    receipt_id = serializers.UUIDField()
+    value = _amount()
 
 
 class InvoiceIn(serializers.Serializer[Any]):
@@ -87,7 +111,30 @@ class InvoiceIn(serializers.Serializer[Any]):
     buyer = BuyerInline(required=False)
     buyer_id = serializers.UUIDField(required=False, allow_null=True)
     prices_include_tax = serializers.BooleanField(required=False)
+    withholding = serializers.ChoiceField(Withholding.choices, required=False)
+    original_id = serializers.UUIDField(required=False, allow_null=True)
+    reason = serializers.CharField(required=False)
+    direction = serializers.ChoiceField(NoteDirection.choices, required=False)
+    is_advance = serializers.BooleanField(required=False)
+    advances = AdvanceIn(many=True, required=False)
+    till_id = serializers.UUIDField(required=False, allow_null=True)
+    payment_mode = serializers.ChoiceField(PaymentMode.choices, required=False)
     lines = LineIn(many=True)
+    issue = serializers.BooleanField(required=False)
+
+
+class NoteLineIn(serializers.Serializer[Any]):
+    position = serializers.IntegerField(help_text="Of the line on the invoice, counted from 1.")
+    quantity = serializers.DecimalField(
+        max_digits=18, decimal_places=4, required=False, help_text="How much of it comes back."
+    )
+    value = _amount(required=False, help_text="Rupees before tax that the note takes of the line.")
+
+
+class DebitNoteIn(serializers.Serializer[Any]):
+    reason = serializers.ChoiceField(sorted(reasons.REASONS))
+    direction = serializers.ChoiceField(NoteDirection.choices, required=False)
+    lines = NoteLineIn(many=True, required=False, help_text="Left out: all that is left.")
     issue = serializers.BooleanField(required=False)
 
 
@@ -100,7 +147,11 @@ class LineOut(LineIn):
     position = serializers.IntegerField()
 
     def get_fields(self) -> dict[str, Any]:
-        return super().get_fields() | {name: _amount() for name in tax.AMOUNTS}
+        amounts = (*tax.AMOUNTS, "retail_value", "residue", "advance")
+        why = serializers.ChoiceField(FurtherTaxWhy.choices, allow_null=True)
+        return (
+            super().get_fields() | {name: _amount() for name in amounts} | {"further_tax_why": why}
+        )
 
 
 class InvoiceRow(serializers.Serializer[Any]):
@@ -124,7 +175,18 @@ class InvoiceRow(serializers.Serializer[Any]):
 
 class InvoiceOut(InvoiceRow):
     prices_include_tax = serializers.BooleanField()
+    withholding = serializers.ChoiceField(Withholding.choices)
     scenario = serializers.CharField(allow_null=True)
+    original_id = serializers.UUIDField(allow_null=True)
+    original_fbr_number = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    direction = serializers.ChoiceField(NoteDirection.choices, allow_null=True)
+    is_advance = serializers.BooleanField()
+    channel = serializers.ChoiceField(Channel.choices)
+    till_id = serializers.UUIDField(allow_null=True)
+    payment_mode = serializers.ChoiceField(PaymentMode.choices, allow_null=True)
+    service_fee = _amount()
+    warnings = ProblemOut(many=True)
     lines = LineOut(many=True)
 
 

@@ -16,13 +16,17 @@ from typing import Final
 from django.conf import settings
 
 from fbr.outcomes import Evidence
-from smartinvoicing.http import ANSWER_LIMIT, LineDown, open_line
+from smartinvoicing.http import ANSWER_LIMIT, LineDown, open_line, path_at
 
 DEADLINE: Final = "total deadline"
 
 
 def post(base_url: str, path: str, body: bytes, *, token: str, within_s: float) -> Evidence:
-    """Send `body` once and say what is known of it. within_s: wall clock for all of it."""
+    """Send `body` once and say what is known of it.
+
+    base_url: may have a path of its own, before which nothing stands and after which `path` does.
+    within_s: wall clock for all of it.
+    """
     began = time.monotonic()
     try:
         line = open_line(base_url, timeout_s=settings.FBR_CONNECT_TIMEOUT_S)
@@ -31,7 +35,7 @@ def post(base_url: str, path: str, body: bytes, *, token: str, within_s: float) 
         return Evidence(sent=False, failure=failure, took_ms=_since(began))
     deadline = _Deadline(line, within_s - (time.monotonic() - began))
     try:
-        evidence = _exchange(line, path, body, token=token, began=began)
+        evidence = _exchange(line, path_at(base_url, path), body, token=token, began=began)
     except (OSError, http.client.HTTPException) as error:
         failure = DEADLINE if deadline.passed else type(error).__name__
         return Evidence(sent=True, failure=failure, took_ms=_since(began))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+NO_CODE: Final = "no_code"  # stands where FBR refused in words only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class Hold(models.TextChoices):
     CLOCK = "clock", _("Waiting for FBR's calendar day")
     DISARMED = "disarmed", _("This installation is not armed")
     DUPLICATE_SUSPECT = "duplicate_suspect", _("Looks like a duplicate")
+    TILL = "till", _("This till reports from the shop's own computer")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy
 
 from accounts import selectors as people
 from accounts.access import Actor
-from accounts.enums import Environment, Permission
+from accounts.enums import Permission
 from fbr.models import Attempt, Credential, Outbox
 from fbr.outcomes import Hold, Outcome
+from fbr.pos import codes as pos_codes
 from fbr.selectors import Backlog
-from invoices.enums import State
+from invoices.enums import Channel, State
 from invoices.models import Invoice, InvoiceEvent
 from invoices.states import Look, look_of
 from smartinvoicing import clock
@@ -70,6 +71,13 @@ HOLDS: Final[Mapping[str, tuple[Any, Any]]] = MappingProxyType(
                 " Compare the two before it is let go."
             ),
         ),
+        Hold.TILL: (
+            gettext_lazy("This till reports from the shop's own computer"),
+            gettext_lazy(
+                "Nothing takes its bills to FBR from there yet: the bill waits, it is not lost."
+                " If FBR registers the till as cloud based, change the till to our server."
+            ),
+        ),
     }
 )
 
@@ -96,19 +104,34 @@ _OUTCOMES: Final[Mapping[str, tuple[str, str, Any]]] = MappingProxyType(
 # --- one document -----------------------------------------------------------------------------
 
 
-def look_at(invoice: Invoice, hold: str | None) -> Look:
-    """How a document is shown to those who know whether it is held."""
+def look_at(invoice: Invoice, hold: str | None, work: Outbox | None = None) -> Look:
+    """How a document is shown to those who know whether it is held, and with which token."""
     look = look_of(invoice.state)
     if not hold:
         return look
     title, text = HOLDS[hold]
+    sentence = f"{title}. {text}"
+    if hold == Hold.CREDENTIAL and invoice.channel == Channel.POS:
+        sentence = _held_till(work.credential if work else None)
     label = _("%(state)s, on hold") % {"state": look.label}
-    return Look(tone="attention", icon="pause", label=label, sentence=f"{title}. {text}")
+    return Look(tone="attention", icon="pause", label=label, sentence=sentence)
 
 
-def hold_action(hold: str | None, actor: Actor) -> Row | None:
+def _held_till(credential: Credential | None) -> str:
+    """A till can be held for reasons of its own; each ends in another way."""
+    if credential is None or credential.held_at is None:
+        return _("The till has no token that FBR takes. Once one is stored, the bill goes.")
+    problem = pos_codes.problem_of_hold(credential.held_why)
+    return f"{problem.message} {problem.fix}"
+
+
+def hold_action(hold: str | None, actor: Actor, invoice: Invoice) -> Row | None:
     """The way to what ends a hold, for those who may go it."""
-    if hold == Hold.CREDENTIAL and actor.may(Permission.MANAGE_BUSINESS):
+    if not actor.may(Permission.MANAGE_BUSINESS):
+        return None
+    if invoice.till_id is not None and hold in {Hold.CREDENTIAL, Hold.TILL}:
+        return {"url": reverse("fbr:till", args=[invoice.till_id]), "label": _("The till")}
+    if hold == Hold.CREDENTIAL:
         return {"url": reverse("fbr:tokens"), "label": _("FBR tokens")}
     return None
 
@@ -343,46 +366,3 @@ def light_facts(backlog: Backlog) -> list[Row]:
         (_("Uncertain"), backlog.stopped, uncertain),
     )
     return [{"name": name, "value": n, "url": url} for name, n, url in counts if n]
-
-
-# --- tokens -----------------------------------------------------------------------------------
-
-
-def slot(environment: Environment, credential: Credential | None, *, current: bool) -> Row:
-    """One of the two places for a token."""
-    return {
-        "environment": environment.value,
-        "title": environment.label,
-        "is_current": current,
-        "badge": _slot_badge(credential),
-        "facts": _slot_facts(credential),
-        "held": _slot_hold(credential),
-    }
-
-
-def _slot_badge(credential: Credential | None) -> Row:
-    if credential is None:
-        return {"tone": "neutral", "icon": "minus", "label": _("None stored")}
-    if credential.held_at is not None:
-        return {"tone": "danger", "icon": "pause", "label": _("On hold")}
-    return {"tone": "ok", "icon": "check-circle", "label": _("Stored")}
-
-
-def _slot_facts(credential: Credential | None) -> list[Row]:
-    if credential is None:
-        return []
-    return [
-        {"name": _("Ends in"), "value": f"…{credential.last_four}", "code": True},
-        {"name": _("Stored"), "value": karachi_time(credential.stored_at)},
-        {"name": _("For NTN or CNIC"), "value": credential.seller_ntn_cnic, "code": True},
-    ]
-
-
-def _slot_hold(credential: Credential | None) -> Row | None:
-    if credential is None or credential.held_at is None:
-        return None
-    about = {"at": karachi_time(credential.held_at), "why": credential.held_why}
-    return {
-        "text": _("FBR refused it on %(at)s (%(why)s). Its invoices wait; none is lost.") % about,
-        "url": reverse("fbr:release", args=[credential.pk]),
-    }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,11 +13,20 @@ from django.db import connection, models, transaction
 
 from accounts import tenancy
 from accounts.models import LegalEntity
-from fbr.models import Attempt, Credential, Outbox
+from fbr.models import Attempt, Credential, Outbox, ScenarioRun
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
-from invoices.enums import State
-from invoices.models import Invoice
+from invoices.enums import ListName, Registration, State
+from invoices.models import (
+    Buyer,
+    BuyerCheck,
+    Invoice,
+    PosTerms,
+    ReferenceRun,
+    ReferenceSync,
+    Till,
+)
+from smartinvoicing.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class Due:
     work_id: UUID
 
 
-def _ids(sql: str, params: list[int], *, why: str) -> list[Due]:
+def _ids(sql: str, params: list[Any], *, why: str) -> list[Due]:
     with tenancy.across_tenants(why=why), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, params)
         return [Due(*row) for row in cursor.fetchall()]
@@ -44,6 +55,23 @@ def due() -> list[Due]:
 def hanging() -> list[Due]:
     """Work whose worker let its lease run out in the middle of a send."""
     return _ids("SELECT tenant_id, id FROM fbr_hanging(%s)", [100], why="fbr.sweep")
+
+
+def token_by_lot(seed: str) -> list[Due]:
+    """Whose token reads the lists: one that FBR takes, another one for another seed."""
+    return _ids("SELECT tenant_id, id FROM fbr_tokens_by_lot(%s, 1)", [seed], why="fbr.lists")
+
+
+def registers_due(*, since: datetime, most: int) -> list[Due]:
+    """Businesses with a token whose customers nobody has asked FBR's register about since then."""
+    return _ids(
+        "SELECT tenant_id, id FROM fbr_registers_due(%s, %s)", [since, most], why="fbr.register"
+    )
+
+
+def walks_due() -> list[Due]:
+    """The walk over customers that goes on now; none while a worker is at one."""
+    return _ids("SELECT tenant_id, id FROM fbr_walks_due(1)", [], why="fbr.register")
 
 
 def attempts_of(invoice: Invoice) -> models.QuerySet[Attempt]:
@@ -105,7 +133,97 @@ def credentials() -> models.QuerySet[Credential]:
 
 
 def credential_of(entity: LegalEntity, environment: str) -> Credential | None:
-    return Credential.objects.filter(legal_entity=entity, environment=environment).first()
+    """The token of Digital Invoicing; tills have tokens of their own."""
+    return tokens_of(entity).filter(environment=environment).first()
+
+
+def tokens_of(entity: LegalEntity) -> models.QuerySet[Credential]:
+    """The tokens of Digital Invoicing, one an environment."""
+    return Credential.objects.filter(legal_entity=entity, till=None)
+
+
+def line_token(entity: LegalEntity) -> Credential | None:
+    """The token by which to say how the line is: Digital Invoicing's, else one of a till."""
+    own = Credential.objects.filter(legal_entity=entity, environment=entity.environment)
+    return own.order_by(models.F("till_id").asc(nulls_first=True)).first()
+
+
+def ending_tokens(entity: LegalEntity, *, until: date) -> models.QuerySet[Credential]:
+    """Tokens of the environment that `entity` is in, tills' too, whose last day is near or over."""
+    return (
+        Credential.objects.filter(
+            legal_entity=entity, environment=entity.environment, expires_on__lte=until
+        )
+        .select_related("till")
+        .order_by("expires_on", "id")
+    )
+
+
+def newest_runs(entity: LegalEntity) -> dict[str, ScenarioRun]:
+    """The run that counts of each scenario that was ever begun, with its document."""
+    rows = (
+        ScenarioRun.objects.filter(legal_entity=entity)
+        .order_by("scenario", "-started_at", "-id")
+        .distinct("scenario")
+        .select_related("invoice")
+    )
+    return {row.scenario: row for row in rows}
+
+
+# --- tills ------------------------------------------------------------------------------------
+
+
+def tills(entity: LegalEntity | None = None) -> models.QuerySet[Till]:
+    """Tills in use first, each environment by itself."""
+    rows = Till.objects.filter(legal_entity=entity) if entity else Till.objects.all()
+    return rows.select_related("legal_entity").order_by(
+        models.F("retired_at").desc(nulls_first=True), "environment", "name", "id"
+    )
+
+
+def till(till_id: UUID) -> Till:
+    """Raises: NotFound."""
+    row = Till.objects.select_related("legal_entity").filter(pk=till_id).first()
+    if row is None:
+        raise NotFound("There is no such till.")
+    return row
+
+
+def token_of(row: Till) -> Credential | None:
+    """The token that the bills of a till go with."""
+    return Credential.objects.filter(till=row, environment=row.environment).first()
+
+
+def tokens_of_tills(rows: Iterable[Till]) -> dict[UUID, Credential]:
+    """The token of each till that has one: one query."""
+    found = Credential.objects.filter(till__in=[row.pk for row in rows]).select_related("till")
+    return {
+        each.till.pk: each
+        for each in found
+        if each.till is not None and each.environment == each.till.environment
+    }
+
+
+def pos_terms(entity: LegalEntity) -> PosTerms:
+    """How the business settled what FBR leaves open; the usual answers until it did."""
+    return PosTerms.objects.filter(legal_entity=entity).first() or PosTerms(legal_entity=entity)
+
+
+def waiting_at(rows: Iterable[Till]) -> dict[UUID, int]:
+    """How many bills of each till FBR has not settled yet and no worker has in hand."""
+    counts = (
+        Outbox.objects.filter(invoice__till__in=[row.pk for row in rows], state=WorkState.WAITING)
+        .values("invoice__till_id")
+        .annotate(count=models.Count("id"))
+        .order_by()
+    )
+    return {row["invoice__till_id"]: row["count"] for row in counts}
+
+
+def drafts_left(entity: LegalEntity, environment: str, *, most: int = 1000) -> int:
+    """Drafts that were written for one environment; counting stops at `most`."""
+    drafts = Invoice.objects.filter(legal_entity=entity, environment=environment, state=State.DRAFT)
+    return drafts[:most].count()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,3 +252,33 @@ def backlog() -> Backlog:
         else:
             waiting += row["count"]
     return Backlog(waiting=waiting, held=held, stopped=stopped)
+
+
+# --- lists and the register -------------------------------------------------------------------
+
+
+def last_refresh() -> ReferenceRun | None:
+    return ReferenceRun.objects.order_by("-began_at").first()
+
+
+def last_readings() -> list[tuple[str, ReferenceSync | None, ReferenceSync | None]]:
+    """Each list with its last reading, and with the last one that could be stored."""
+    newest = ReferenceSync.objects.order_by("name", "-at").distinct("name")
+    last = {row.name: row for row in newest}
+    good = {row.name: row for row in newest.filter(failure="")}
+    return [(name.value, last.get(name), good.get(name)) for name in ListName]
+
+
+def checks_of(buyer: Buyer) -> models.QuerySet[BuyerCheck]:
+    """What FBR's register said of the number of `buyer`, newest first."""
+    return BuyerCheck.objects.filter(ntn_cnic=buyer.ntn_cnic or None).order_by("-checked_at", "-id")
+
+
+def differing_buyers(*, most: int) -> list[Buyer]:
+    """Customers of whom FBR's register clearly says something else than our list."""
+    rows = (
+        Buyer.objects.filter(register_says__in=[Registration.REGISTERED, Registration.UNREGISTERED])
+        .exclude(register_says=models.F("registration_type"))
+        .order_by("name_key", "id")
+    )
+    return list(rows[:most])

@@ -5,16 +5,52 @@ from __future__ import annotations
 from django.db.transaction import non_atomic_requests
 from django.urls import include, path
 
-from fbr import api, views
+from fbr import (
+    api,
+    api_notes,
+    api_tills,
+    golive_views,
+    list_views,
+    token_views,
+    views,
+    views_preview,
+    views_tills,
+)
 
 page_patterns = (
     [
         path("invoices/<uuid:invoice_id>/issue/", views.issue, name="issue"),
         path("invoices/<uuid:invoice_id>/fbr/", views.panel, name="panel"),
+        path("invoices/<uuid:invoice_id>/preview/", views_preview.preview, name="preview"),
+        path("invoices/<uuid:invoice_id>/again/", views_preview.send_again, name="send_again"),
         path("fbr/", views.light, name="light"),
-        path("fbr/tokens/", views.tokens, name="tokens"),
-        path("fbr/tokens/<uuid:credential_id>/release/", views.release, name="release"),
-        path("fbr/token-step/", views.token_step, name="token_step"),
+        path("fbr/lists/", list_views.lists, name="lists"),
+        path("fbr/lists/refresh/", list_views.refresh_lists, name="refresh_lists"),
+        path("fbr/register/", list_views.register, name="register"),
+        path("fbr/register/check-all/", list_views.check_all, name="check_all"),
+        path("fbr/buyer-check/", list_views.buyer_check, name="buyer_check"),
+        path("buyers/<uuid:buyer_id>/checks/", list_views.buyer_checks_of, name="buyer_checks"),
+        path("buyers/<uuid:buyer_id>/take-over/", list_views.take_over, name="take_over"),
+        path("fbr/tokens/", token_views.tokens, name="tokens"),
+        path("fbr/tokens/<uuid:credential_id>/test/", token_views.test, name="test_token"),
+        path("fbr/tokens/<uuid:credential_id>/release/", token_views.release, name="release"),
+        path("fbr/go-live/", golive_views.golive, name="golive"),
+        path("fbr/go-live/tick/", golive_views.golive_tick, name="golive_tick"),
+        path("fbr/go-live/step/", golive_views.golive_step, name="golive_step"),
+        path("fbr/go-live/iris/", golive_views.iris, name="iris"),
+        path("fbr/go-live/scenarios/", golive_views.scenarios, name="scenarios"),
+        path(
+            "fbr/go-live/scenarios/choose/", golive_views.scenarios_choose, name="scenarios_choose"
+        ),
+        path("fbr/tills/", views_tills.till_list, name="tills"),
+        path("fbr/tills/terms/", views_tills.terms, name="till_terms"),
+        path("fbr/tills/sheet/", views_tills.sheet, name="till_sheet"),
+        path("fbr/tills/<uuid:till_id>/", views_tills.till, name="till"),
+        path("fbr/tills/<uuid:till_id>/token/", views_tills.token, name="till_token"),
+        path("fbr/tills/<uuid:till_id>/test/", views_tills.test, name="till_test"),
+        path("fbr/tills/<uuid:till_id>/release/", views_tills.release, name="till_release"),
+        path("fbr/tills/<uuid:till_id>/retire/", views_tills.retire, name="till_retire"),
+        path("fbr/environment/", golive_views.environment, name="environment"),
     ],
     "fbr",
 )
@@ -34,6 +70,11 @@ api_patterns = (
             name="invoice-issue",
         ),
         path(
+            "invoices/<uuid:invoice_id>/debit-note",
+            non_atomic_requests(api_notes.InvoiceDebitNote.as_view()),
+            name="invoice-debit-note",
+        ),
+        path(
             "invoices/<uuid:invoice_id>/pdf",
             non_atomic_requests(api.InvoicePdfView.as_view()),
             name="invoice-pdf",
@@ -48,6 +89,7 @@ api_patterns = (
             non_atomic_requests(api.InvoiceEvents.as_view()),
             name="invoice-events",
         ),
+        path("tills", non_atomic_requests(api_tills.Tills.as_view()), name="tills"),
     ],
     "api",
 )

@@ -7,47 +7,37 @@ Source: PRAL DI API v1.12, section 5; reliability contract, 2.1.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from fbr.outcomes import CodeOnLine, Evidence, Hold, Outcome, Reading
+from fbr import wire
+from fbr.outcomes import NO_CODE, CodeOnLine, Evidence, Hold, Outcome, Reading
+from fbr.wire import CODE_LIMIT, NUMBER_LIMIT, WORDS_LIMIT, uncertain, word
 from smartinvoicing import clock
-from smartinvoicing.http import ANSWER_LIMIT
 
-NUMBER_LIMIT: Final = 64
-NO_CODE: Final = "no_code"
-
-_FAULT_IN_XML: Final = re.compile(rb"<(?:\w+:)?code>\s*(\d{5,6})\s*</(?:\w+:)?code>")
-_AUTH_FAULTS: Final = frozenset({900900, 900901, 900902, 900903, 900904, 900905, 900908, 900909})
-_THROTTLE_FAULTS: Final = range(900800, 900900)
-_NEVER_FORWARDED: Final = frozenset({303001, 101503})
-_MAYBE_PROCESSED: Final = frozenset({101504, 101505})
-_FAULTY_REQUEST: Final = frozenset({400, 413, 415})
-_WRONG_ADDRESS: Final = frozenset({404, 405})
+_VERDICT: Final = "validationResponse"
 _AUTH_CODE: Final = "0401"
 _DATE_CODE: Final = "0043"
+
+Row = Mapping[str, Any]
 
 
 def read(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
     """The meaning of one exchange about a document of `lines` lines, received at `at`."""
-    if not evidence.sent:
-        return Reading(outcome=Outcome.RETRYABLE, why=f"not sent: {evidence.failure}")
-    if evidence.status is None or evidence.failure:
-        return _uncertain(f"no complete answer: {evidence.failure}")
-    if len(evidence.body) > ANSWER_LIMIT:
-        return _uncertain("the answer is too long to be one")
-    fault = _fault(evidence.body)
-    number = _number(_parsed(evidence.body))
-    if number and (fault is not None or evidence.status != 200):
-        return _uncertain("a number in an answer that accepts nothing", number=number)
+    nothing = wire.unanswered(evidence)
+    if nothing is not None:
+        return nothing
+    answer = wire.parsed(evidence.body)
+    fault = wire.fault_of(evidence.body, answer)
+    if fault is None and evidence.status == 200:
+        return _of_answer(answer, lines=lines, at=at)
+    number = _number(answer) or _trace(evidence.body, answer)
+    if number:
+        return uncertain("a number in an answer that accepts nothing", number=number)
     if fault is not None:
-        return _of_fault(fault, evidence)
-    if evidence.status != 200:
-        return _of_status(evidence)
-    return _of_body(evidence.body, lines=lines, at=at)
+        return wire.reading_of_fault(fault, evidence)
+    return wire.reading_of_status(evidence)
 
 
 def read_dry_run(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
@@ -58,27 +48,13 @@ def read_dry_run(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
     reading = read(evidence, lines=lines, at=at)
     if reading.outcome != Outcome.UNCERTAIN:
         return reading
-    answer = _parsed(evidence.body)
-    verdict = answer.get("validationResponse") if isinstance(answer, dict) else None
+    answer = wire.parsed(evidence.body)
+    verdict = answer.get(_VERDICT) if isinstance(answer, dict) else None
     if evidence.status == 200 and isinstance(verdict, dict):
-        statuses = verdict.get("invoiceStatuses")
-        rows = statuses if isinstance(statuses, list) else []
-        rows = rows if all(isinstance(row, dict) for row in rows) else []
-        marks = {_status(row) for row in (verdict, *rows)}
-        if len(rows) == lines and marks == {"00"} and not _codes(verdict, rows):
+        rows, known = _rows(verdict)
+        if known and _names_every_line(rows, lines) and _is_valid(verdict, rows):
             return Reading(outcome=Outcome.ACCEPTED, why="valid")
     return Reading(outcome=Outcome.RETRYABLE, why=f"dry run: {reading.why}")
-
-
-def _uncertain(why: str, **more: Any) -> Reading:
-    return Reading(outcome=Outcome.UNCERTAIN, why=why, **more)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _number(answer: Any) -> str:
@@ -87,89 +63,86 @@ def _number(answer: Any) -> str:
     return given.strip()[:NUMBER_LIMIT] if isinstance(given, str) else ""
 
 
-def _fault(body: bytes) -> int | None:
-    """The code of a gateway fault, in JSON or in the XML of older nodes."""
-    parsed = _parsed(body)
-    if isinstance(parsed, dict) and isinstance(parsed.get("fault"), dict):
-        code = _word(parsed["fault"].get("code"))
-        return int(code) if code.isdecimal() and len(code) < 10 else 0
-    if parsed is not None or not body.lstrip().startswith(b"<") or b"fault>" not in body:
-        return None  # somebody else's words, in whatever text they stand
-    in_xml = _FAULT_IN_XML.search(body[:4000])
-    return int(in_xml.group(1)) if in_xml else None
+def _trace(body: bytes, answer: Any) -> str:
+    """A number under another name or in a wreck. Lines have numbers of their own in refusals."""
+    return next(wire.traces(body, answer, but=(_VERDICT,)), "")
 
 
-def _of_fault(code: int, evidence: Evidence) -> Reading:
-    why = f"gateway fault {code}"
-    if code in _AUTH_FAULTS:
-        return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
-    if code in _THROTTLE_FAULTS or code in _NEVER_FORWARDED:
-        return Reading(
-            outcome=Outcome.RETRYABLE, why=why, retry_after_s=_seconds(evidence.retry_after)
-        )
-    if code in _MAYBE_PROCESSED or evidence.status == 200:
-        return _uncertain(why)
-    if evidence.status == 403:
-        return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
-    return _of_status(evidence)  # a code that nobody told us of
-
-
-def _of_status(evidence: Evidence) -> Reading:
-    why = f"HTTP {evidence.status}"
-    if evidence.status == 401:
-        return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
-    if evidence.status == 429:
-        return Reading(
-            outcome=Outcome.RETRYABLE, why=why, retry_after_s=_seconds(evidence.retry_after)
-        )
-    if evidence.status in _WRONG_ADDRESS:
-        return Reading(outcome=Outcome.RETRYABLE, why=why, hold=Hold.ENDPOINT, defect=True)
-    if evidence.status in _FAULTY_REQUEST:
-        return Reading(outcome=Outcome.REJECTED, why=why, defect=True)
-    return _uncertain(why)
-
-
-def _seconds(retry_after: str) -> int | None:
-    return min(int(retry_after), 3600) if retry_after.strip().isdecimal() else None
-
-
-def _of_body(body: bytes, *, lines: int, at: datetime) -> Reading:
-    answer = _parsed(body)
+def _of_answer(answer: Any, *, lines: int, at: datetime) -> Reading:
+    """HTTP 200 without a fault: by the verdict in it."""
     if not isinstance(answer, dict):
-        return _uncertain("HTTP 200 with a body that is no JSON object")
-    verdict = answer.get("validationResponse")
+        return uncertain("HTTP 200 with a body that is no JSON object")
+    verdict = answer.get(_VERDICT)
     if not isinstance(verdict, dict):
-        return _uncertain("HTTP 200 without a verdict")
-    given = answer.get("invoiceNumber")
-    number = given.strip() if isinstance(given, str) else ""
+        return uncertain("HTTP 200 without a verdict")
+    number = _number(answer)
+    rows, known = _rows(verdict)
+    if not known and number:
+        return uncertain("a verdict of no known form", number=number)
+    codes = _codes(verdict, rows, lines)
+    if number and _is_valid(verdict, rows):
+        return _accepted(answer, rows, lines=lines)
+    if _is_given(answer.get("invoiceNumber")) or _trace(b"", answer):
+        return uncertain("a number and a refusal at once", number=number, codes=codes)
+    if codes or _marks(verdict, rows) - {"00", ""}:
+        return _refusal(codes or _unexplained(verdict, rows, lines), at=at)
+    return uncertain("nothing is marked invalid, but there is no number")
+
+
+def _rows(verdict: Row) -> tuple[list[Row], bool]:
+    """What the verdict says line by line, and whether all of it has the form we know."""
     statuses = verdict.get("invoiceStatuses")
-    rows = statuses if isinstance(statuses, list) else []
-    if not (statuses is None or isinstance(statuses, list)) or not all(
-        isinstance(row, dict) for row in rows
-    ):
-        return _uncertain("a verdict of no known form", number=number[:NUMBER_LIMIT])
-    codes = _codes(verdict, rows)
-    marks = {_status(row) for row in (verdict, *rows)}
-    if number and marks == {"00"} and not codes:
-        return _accepted(answer, number, answered=len(rows), lines=lines)
-    if number or given not in (None, "", 0):
-        return _uncertain(
-            "a number and a refusal at once", number=number[:NUMBER_LIMIT], codes=codes
-        )
-    if codes or marks - {"00", ""}:
-        return _refusal(codes or _unexplained(verdict, rows), at=at)
-    return _uncertain("nothing is marked invalid, but there is no number")
+    if not isinstance(statuses, list):
+        return [], statuses is None
+    rows: list[Row] = [row for row in statuses if isinstance(row, dict)]
+    return rows, len(rows) == len(statuses)
 
 
-def _accepted(answer: Mapping[str, Any], number: str, *, answered: int, lines: int) -> Reading:
+def _marks(verdict: Row, rows: Sequence[Row]) -> set[str]:
+    return {_status(row) for row in (verdict, *rows)}
+
+
+def _is_valid(verdict: Row, rows: Sequence[Row]) -> bool:
+    """Whether everything that is said is good: document and lines, without any code."""
+    return _marks(verdict, rows) == {"00"} and not any(map(_error, (verdict, *rows)))
+
+
+def _is_given(number: Any) -> bool:
+    """Whether anything at all stands in the place of the number."""
+    if isinstance(number, str):
+        return bool(number.strip())
+    return number not in (None, 0)
+
+
+def _accepted(answer: Row, rows: Sequence[Row], *, lines: int) -> Reading:
+    number = str(answer["invoiceNumber"]).strip()
     blank = number.lower() in {"null", "none", "0"}
     if blank or len(number) > NUMBER_LIMIT or not number.isprintable():
-        return _uncertain("a number of no known form")
-    if answered != lines:
-        return _uncertain("a number, but not every line is answered for", number=number)
+        return uncertain("a number of no known form")
+    if not _names_every_line(rows, lines):
+        return uncertain("a number, but not every line is answered for", number=number)
     dated = answer.get("dated")
     shown = dated.strip()[:40] if isinstance(dated, str) and dated.isprintable() else ""
     return Reading(outcome=Outcome.ACCEPTED, why="recorded", number=number, dated=shown)
+
+
+def _names_every_line(rows: Sequence[Row], lines: int) -> bool:
+    """One entry for every line that was sent; by their places where no entry says its line.
+
+    Source: PRAL DI API v1.12, section 5 (`itemSNo`).
+    """
+    if len(rows) != lines or not rows:
+        return False
+    if all(row.get("itemSNo") in (None, "") for row in rows):
+        return True
+    return {_serial(row) for row in rows} == set(range(1, lines + 1))
+
+
+def _serial(row: Row) -> int:
+    """The line that an entry says it is about, 0 where it says nothing of use."""
+    given = row.get("itemSNo")
+    said = "" if isinstance(given, bool) else word(_whole(given))
+    return int(said) if said.isdecimal() and len(said) < 5 else 0
 
 
 def _refusal(codes: tuple[CodeOnLine, ...], *, at: datetime) -> Reading:
@@ -189,44 +162,45 @@ def _refusal(codes: tuple[CodeOnLine, ...], *, at: datetime) -> Reading:
     return Reading(outcome=Outcome.REJECTED, why="refused by FBR", codes=codes)
 
 
-def _status(row: Mapping[str, Any]) -> str:
+def _status(row: Row) -> str:
     """`statusCode` normalised: 0, "0", 0.0 -> "00"; 1 -> "01"."""
     given = row.get("statusCode")
     if isinstance(given, bool) or given is None:
         return ""
-    whole = isinstance(given, float) and given.is_integer()
-    return _word(int(given) if whole else given).zfill(2)
+    return word(_whole(given)).zfill(2)
 
 
-def _word(given: Any) -> str:
-    """A text or a number as text; anything else is a word that nobody knows."""
-    return str(given).strip() if isinstance(given, str | int | float) else "?"
+def _whole(given: Any) -> Any:
+    """1.0 as 1; all else as it is."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
-def _error(row: Mapping[str, Any]) -> str:
+def _error(row: Row) -> str:
     """`errorCode` normalised: none of "", "0", "00", "0000"; digits padded to four."""
     given = row.get("errorCode")
-    text = "" if given is None else _word(given)
+    text = "" if given is None else word(given)
     if not text.strip("0"):
         return ""
-    return text.zfill(4)[:20] if text.isdecimal() else text[:20]
+    return text.zfill(4)[:CODE_LIMIT] if text.isdecimal() else text[:CODE_LIMIT]
 
 
-def _codes(verdict: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> tuple[CodeOnLine, ...]:
+def _codes(verdict: Row, rows: Sequence[Row], lines: int) -> tuple[CodeOnLine, ...]:
     found = []
     if _error(verdict):
         found.append(CodeOnLine(code=_error(verdict), text=_text(verdict)))
-    for position, row in enumerate(rows, start=1):
+    for place, row in enumerate(rows, start=1):
         if _error(row):
-            found.append(CodeOnLine(code=_error(row), text=_text(row), line=_line(row, position)))
+            line = _line(row, place, lines)
+            found.append(CodeOnLine(code=_error(row), text=_text(row), line=line))
     return tuple(found)
 
 
-def _unexplained(
-    verdict: Mapping[str, Any], rows: list[Mapping[str, Any]]
-) -> tuple[CodeOnLine, ...]:
+def _unexplained(verdict: Row, rows: Sequence[Row], lines: int) -> tuple[CodeOnLine, ...]:
     """A refusal without any code: FBR's words, at least."""
-    marked = [(verdict, None), *((row, _line(row, at)) for at, row in enumerate(rows, start=1))]
+    marked = [
+        (verdict, None),
+        *((row, _line(row, place, lines)) for place, row in enumerate(rows, start=1)),
+    ]
     return tuple(
         CodeOnLine(code=NO_CODE, text=_text(row), line=line)
         for row, line in marked
@@ -234,11 +208,14 @@ def _unexplained(
     )
 
 
-def _line(row: Mapping[str, Any], position: int) -> int:
-    given = _word(row.get("itemSNo"))
-    return int(given) if given.isdecimal() and len(given) < 5 and int(given) else position
+def _line(row: Row, place: int, lines: int) -> int | None:
+    """The line that a refusal stands at: as it says, else by its place, if there is such a line."""
+    serial = _serial(row)
+    if 1 <= serial <= lines:
+        return serial
+    return place if place <= lines else None
 
 
-def _text(row: Mapping[str, Any]) -> str:
+def _text(row: Row) -> str:
     given = row.get("error")
-    return given.strip()[:500] if isinstance(given, str) else ""
+    return given.strip()[:WORDS_LIMIT] if isinstance(given, str) else ""

@@ -13,7 +13,10 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from fbr.words import Remedy
+
 Row = tuple[str, Promise, Promise]
+Mend = tuple[Remedy, str]
 
 # FBR has several codes for each of these.
 _SELLER_NOT_REGISTERED: Final[Row] = (
@@ -351,7 +354,7 @@ SALES: Final[Mapping[str, Row]] = {
     "0096": (
         "unit",
         _("FBR counts electricity in kilowatt-hours only."),
-        _("Choose KWH as the unit."),
+        _("Choose KWH as the unit and type the kilowatt-hours as the quantity."),
     ),
     "0097": (
         "unit",
@@ -366,7 +369,7 @@ SALES: Final[Mapping[str, Row]] = {
     "0099": (
         "unit",
         _("FBR does not take this unit of measure for the HS code."),
-        _("Choose the unit from the list; if it was right, send again unchanged once."),
+        _("Choose the one FBR lists for the code; if it was right, send again unchanged once."),
     ),
     "0100": (
         "buyer.registration_type",
@@ -494,7 +497,7 @@ PURCHASE: Final[Mapping[str, Row]] = {
     "0164": (
         "unit",
         _("FBR counts bought electricity in kilowatt-hours only."),
-        _("Choose KWH as the unit."),
+        _("Choose KWH as the unit and type the kilowatt-hours as the quantity."),
     ),
     "0165": (
         "unit",
@@ -585,9 +588,9 @@ REPORTED: Final[Mapping[str, Row]] = {
         _("Choose MT as the unit and type the tons as the quantity."),
     ),
     "0129": (
-        "sale_type",
-        _("FBR wants to know the basis of the petroleum levy."),
-        _("That cannot be sent from here yet: report this sale on FBR's portal."),
+        "petroleum_levy_on",
+        _("The line does not say on what the petroleum levy is charged."),
+        _("Fill in the basis of the petroleum levy on this line."),
     ),
     "0203": (
         "scenario",
@@ -597,12 +600,12 @@ REPORTED: Final[Mapping[str, Row]] = {
     "0204": (
         "sale_type",
         _("The kind of supply is not that of the sandbox scenario."),
-        _("Choose the kind for which the scenario is made, or another scenario."),
+        _("Empty the scenario, and the one for this kind is taken; or change the kind of supply."),
     ),
     "0205": (
         "scenario",
         _("This sandbox scenario works only with a customer registered at FBR."),
-        _("Take a registered customer, or a scenario made for unregistered ones."),
+        _("Take a registered customer, or empty the scenario: one for unregistered ones is taken."),
     ),
     "0302": (
         "",
@@ -615,3 +618,46 @@ REPORTED: Final[Mapping[str, Row]] = {
         _("Check the customer on FBR's register, then choose registered or unregistered as there."),
     ),
 }
+
+# What mends the document in one step, and the text it puts into the field (`words.Remedy`).
+# With another unit the quantity has to be looked at too: the words of the fix say so.
+REMEDIES: Final[Mapping[str, Mend]] = {
+    "0012": ("set_registration", ""),
+    "0020": ("set_rate", ""),
+    "0022": ("set_withheld_zero", "0"),
+    "0024": ("set_withheld_zero", "0"),
+    "0042": ("set_today", ""),
+    "0043": ("set_today", ""),
+    "0046": ("set_rate", ""),
+    "0053": ("set_registration", ""),
+    "0055": ("set_withheld_zero", "0"),
+    "0060": ("set_unit", "SqY"),
+    "0061": ("set_unit", "Bill of lading"),
+    "0062": ("set_unit", "MT"),
+    "0070": ("set_withheld_zero", "0"),
+    "0077": ("send_again", ""),
+    "0079": ("set_rate", ""),
+    "0091": ("clear_extra_tax", ""),
+    "0096": ("set_unit", "KWH"),
+    "0097": ("set_unit", "KG"),
+    "0099": ("send_again", ""),
+    "0101": ("set_sale_type", "Toll Manufacturing"),
+    "0204": ("clear_scenario", ""),
+    "0205": ("clear_scenario", ""),
+    "0553": ("set_registration", ""),
+}
+
+# FBR's names of the boxes that a code about any amount may mean, and ours.
+BOXES: Final[Mapping[str, str]] = {
+    "discount": "discount",
+    "extraTax": "extra_tax",
+    "fedPayable": "fed",
+    "fixedNotifiedValueOrRetailPrice": "retail_price",
+    "furtherTax": "further_tax",
+    "quantity": "quantity",
+    "salesTaxApplicable": "sales_tax",
+    "salesTaxWithheldAtSource": "withheld",
+    "totalValues": "unit_price",
+    "valueSalesExcludingST": "unit_price",
+}
+NAMES_ITS_BOX: Final = frozenset({"0300", "0302"})

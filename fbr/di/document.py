@@ -5,25 +5,19 @@ Source: PRAL "Technical Specification for DI API" v1.12, section 4.
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
-from smartinvoicing.money import write_short
-
-_BIDI: Final = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
-
-Value = str | int | Decimal | None
+from fbr.texts import Value, members
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One line. Amounts in rupees, at most two places; quantity at most four."""
+    """One line. Amounts in rupees, at most two places; quantity at most four.
+
+    extraTax is "" where FBR demands the empty text; an optional text that is None is left out.
+    """
 
     hsCode: str  # noqa: N815 -- FBR's spelling, here and below
     productDescription: str  # noqa: N815
@@ -42,6 +36,7 @@ class Item:
     discount: Decimal
     saleType: str  # noqa: N815
     sroItemSerialNo: str  # noqa: N815
+    petroleumLevyOn: str | None = None  # noqa: N815
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,36 +60,12 @@ class Document:
     items: tuple[Item, ...]
 
 
-def plain(text: str) -> str:
-    """Text that FBR's parser survives: no control or direction marks, quotes or backslashes.
-
-    Source: reported by integrators, DI API v1.12 field `productDescription`.
-    """
-    text = unicodedata.normalize("NFC", text).replace('"', "'").replace("\\", "/")
-    kept = "".join(
-        " " if unicodedata.category(mark) in {"Cc", "Zl", "Zp"} else mark
-        for mark in text
-        if mark not in _BIDI
-    )
-    return " ".join(kept.split())
-
-
-def _write(value: Value) -> str:
-    if isinstance(value, Decimal):
-        return write_short(value)
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _object(fields: Mapping[str, Value]) -> str:
-    return ",".join(f'"{name}":{_write(value)}' for name, value in fields.items())
+    return members({name: value for name, value in fields.items() if value is not None})
 
 
 def to_bytes(document: Document) -> bytes:
     """JSON in UTF-8, without spaces, fields in the order of the specification."""
-    header = {
-        name: value
-        for name, value in vars(document).items()
-        if name != "items" and value is not None
-    }
+    header = {name: value for name, value in vars(document).items() if name != "items"}
     items = ",".join(f"{{{_object(vars(item))}}}" for item in document.items)
     return f'{{{_object(header)},"items":[{items}]}}'.encode()

@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Final
 
 from accounts.enums import Environment
-from fbr.di.document import Document, Item, plain
+from fbr.di.document import Document, Item
+from fbr.texts import plain
+from invoices import sale_types
 from invoices.enums import BuyerKind, DocumentType
 from invoices.models import Invoice, InvoiceLine
 
+_NOTHING: Final = Decimal(0)
 _TYPES: Final[Mapping[str, str]] = {
     DocumentType.SALE_INVOICE: "Sale Invoice",
     DocumentType.DEBIT_NOTE: "Debit Note",
@@ -39,21 +42,27 @@ def document_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Document:
         buyerProvince=invoice.buyer_province,
         buyerAddress=plain(invoice.buyer_address),
         buyerRegistrationType=_KINDS[invoice.buyer_registration_type],
-        invoiceRefNo="",
-        scenarioId=_scenario(invoice) if sandbox else None,
+        invoiceRefNo=invoice.original_fbr_number,
+        reason=invoice.reason or None,
+        scenarioId=_scenario(invoice, lines) if sandbox else None,
         items=tuple(_item(line) for line in lines),
     )
 
 
-def _scenario(invoice: Invoice) -> str:
-    """The sandbox wants one; SN001 and SN002 are standard-rate goods by the buyer's kind."""
+def _scenario(invoice: Invoice, lines: Sequence[InvoiceLine]) -> str:
+    """The sandbox wants one: that of the first line's kind of supply, where nobody chose."""
     if invoice.scenario:
         return invoice.scenario
     registered = invoice.buyer_registration_type == BuyerKind.REGISTERED
-    return "SN001" if registered else "SN002"
+    standard = "SN001" if registered else "SN002"
+    known = sale_types.of(lines[0].sale_type).scenarios if lines else ()
+    return standard if standard in known or not known else known[0]
 
 
 def _item(line: InvoiceLine) -> Item:
+    """FBR takes no extra tax but the empty text for some kinds (0091), and of the tax withheld
+    nothing or the whole (0008): any other share stands on the paper only."""
+    kind = sale_types.of(line.sale_type)
     return Item(
         hsCode=line.hs_code,
         productDescription=plain(line.description),
@@ -62,14 +71,15 @@ def _item(line: InvoiceLine) -> Item:
         quantity=line.quantity,
         totalValues=line.total,
         valueSalesExcludingST=line.value,
-        fixedNotifiedValueOrRetailPrice=line.retail_price or Decimal(0),
+        fixedNotifiedValueOrRetailPrice=line.retail_value,
         salesTaxApplicable=line.sales_tax,
-        salesTaxWithheldAtSource=line.withheld,
-        extraTax=line.extra_tax,
+        salesTaxWithheldAtSource=line.withheld if line.withheld == line.sales_tax else _NOTHING,
+        extraTax="" if kind.no_extra_tax else line.extra_tax,
         furtherTax=line.further_tax,
         sroScheduleNo=line.sro_schedule,
         fedPayable=line.fed,
         discount=line.discount,
         saleType=line.sale_type,
         sroItemSerialNo=line.sro_item,
+        petroleumLevyOn=line.petroleum_levy_on or None,
     )

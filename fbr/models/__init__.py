@@ -1,6 +1,17 @@
-"""Work for FBR, its attempts, and the tokens that open the line."""
+"""Work for FBR, its attempts, the tokens that open the line, the way to production, new codes."""
 
+from fbr.models.checks import BuyerCheckRun
+from fbr.models.golive import GoLive, ScenarioRun
 from fbr.models.line import Credential
+from fbr.models.review import UnknownCode
 from fbr.models.work import Attempt, Outbox
 
-__all__ = ["Attempt", "Credential", "Outbox"]
+__all__ = [
+    "Attempt",
+    "BuyerCheckRun",
+    "Credential",
+    "GoLive",
+    "Outbox",
+    "ScenarioRun",
+    "UnknownCode",
+]

@@ -1,4 +1,4 @@
-"""What the line to FBR needs: a token per legal entity and environment."""
+"""What the line to FBR needs: a token per legal entity, environment and till."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
+from invoices.enums import Channel
 from smartinvoicing.classified import Category, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
@@ -18,10 +19,16 @@ class Credential(TenantModel):
 
     legal_entity = within_tenant("accounts.LegalEntity", related_name="credentials")
     environment = models.CharField(_("environment"), max_length=10, choices=Environment)
+    channel = models.CharField(max_length=4, choices=Channel, default=Channel.DI)
+    till = within_tenant("invoices.Till", related_name="credentials", null=True, blank=True)
     seller_ntn_cnic = models.CharField(max_length=13)
     token_sealed = models.BinaryField()
     last_four = models.CharField(max_length=4)
     stored_at = models.DateTimeField()
+    expires_on = models.DateField(_("valid until"), null=True, blank=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_said = models.CharField(max_length=200, blank=True)
+    test_worked = models.BooleanField(null=True, blank=True)
     held_at = models.DateTimeField(null=True, blank=True)
     held_why = models.CharField(max_length=200, blank=True)
 
@@ -29,8 +36,11 @@ class Credential(TenantModel):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *TenantModel.Meta.constraints,
             SameTenant("legal_entity", name="credential_entity_same_tenant"),
+            SameTenant("till", name="credential_till_same_tenant"),
             models.UniqueConstraint(
-                fields=["tenant", "legal_entity", "environment"], name="fbr_credential_once"
+                fields=["tenant", "legal_entity", "environment", "channel", "till"],
+                name="fbr_credential_once",
+                nulls_distinct=False,
             ),
         ]
 
@@ -48,7 +58,13 @@ class Credential(TenantModel):
             "tenant",
             "legal_entity",
             "environment",
+            "channel",
+            "till",
             "stored_at",
+            "expires_on",
+            "tested_at",
+            "test_said",
+            "test_worked",
             "held_at",
             "held_why",
         )

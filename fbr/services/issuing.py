@@ -14,8 +14,7 @@ from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
 from fbr import channels
 from fbr.models import Outbox
-from fbr.outcomes import Hold
-from fbr.services import credentials
+from fbr.services import credentials, tills
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice, InvoiceLine
@@ -47,8 +46,9 @@ def issue(
     lifecycle.transition(
         invoice, State.QUEUED, actor=actor, at=at, also={**frozen, "version": version}
     )
+    till = tills.for_issue(invoice)
     body = channels.dialect_of(invoice.channel).body_of(invoice, lines)
-    credential = credentials.for_issue(entity, invoice.environment)
+    credential = credentials.for_issue(entity, invoice.environment, till_id=invoice.till_id)
     work = Outbox(
         tenant_id=invoice.tenant_id,
         invoice=invoice,
@@ -59,7 +59,7 @@ def issue(
         body=body,
         body_sha256=hashlib.sha256(body).hexdigest(),
         lines=len(lines),
-        hold_reason="" if credential else Hold.CREDENTIAL,
+        hold_reason=tills.hold_of(till, credential),
         made_at=at,
         run_after=at,
     )

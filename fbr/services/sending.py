@@ -30,18 +30,18 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.access import Actor
 from accounts.enums import AuditAction
-from fbr import backoff, channels, gateway
-from fbr.di import codes
+from fbr import backoff, carriers, channels, words
+from fbr.carriers import Parcel
 from fbr.models import Attempt, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Evidence, Hold, Outcome, Reading
-from fbr.services import credentials
+from fbr.services import credentials, reviewing, tills
 from invoices import lifecycle
-from invoices.enums import State
+from invoices.enums import Channel, State, Transport
 from invoices.models import Invoice
 from smartinvoicing import clock
 from smartinvoicing.crashpoint import crashpoint
-from smartinvoicing.errors import StateConflict
+from smartinvoicing.errors import AppError, StateConflict
 from smartinvoicing.pg import rows
 
 logger = logging.getLogger(__name__)
@@ -53,8 +53,9 @@ _NEEDED: Final = (
     *("tenant_id", "invoice_id", "credential_id", "environment", "channel", "version"),
     *("body", "body_sha256", "lines", "state", "attempt_no", "lease_until"),
     *("invoice__tenant_id", "invoice__state", "invoice__seller_ntn_cnic"),
+    *("invoice__number", "invoice__till_id"),
     *("credential__tenant_id", "credential__environment", "credential__seller_ntn_cnic"),
-    *("credential__token_sealed", "credential__held_at"),
+    *("credential__token_sealed", "credential__held_at", "credential__till_id"),
 )
 
 _UNLEASED: Final = MappingProxyType({"lease_until": None, "leased_by": ""})
@@ -128,14 +129,12 @@ def _mark(work_id: UUID, fence: int, actor: Actor) -> tuple[Outbox, Attempt, str
     with transaction.atomic(durable=True):
         now = _durable_now()
         work = needed().get(pk=work_id)
-        token = _token(work)
         mine = {"id": work_id, "attempt_no": fence, "state": WorkState.WAITING}
-        if token is None:
-            # The document waits for somebody to mend the token; it was never submitting. A held
-            # token holds it by itself: its release must not come before a word written here.
-            held = work.credential is not None and work.credential.held_at is not None
-            hold = "" if held else Hold.CREDENTIAL
-            rows.update(Outbox, where=mine, to={"hold_reason": hold, **_UNLEASED})
+        try:
+            token = _token(work)
+        except (credentials.NoToken, tills.NotFromHere) as missing:
+            logger.warning("fbr.no_token", extra={"work": str(work.pk), "why": missing.message})
+            rows.update(Outbox, where=mine, to={"hold_reason": _hold(work, missing), **_UNLEASED})
             return None
         # The lease begins anew: whatever T1 waited for, the whole send fits into it.
         lease_until = now + timedelta(seconds=settings.FBR_LEASE_S)
@@ -165,15 +164,28 @@ def _durable_now() -> datetime:
     return at
 
 
-def _token(work: Outbox) -> str | None:
-    """The token for these very bytes, or None: what is missing is a hold, no rejection."""
-    if hashlib.sha256(bytes(work.body)).hexdigest() != work.body_sha256:
+def _token(work: Outbox) -> str:
+    """The token for these very bytes.
+
+    Raises: NoToken, NotFromHere: what is missing is a hold, no rejection.
+    """
+    body = bytes(work.body)
+    if hashlib.sha256(body).hexdigest() != work.body_sha256:
         raise RuntimeError(f"the bytes of work {work.pk} are not those that were issued")
-    try:
-        return credentials.token_for(work, seller_ntn_cnic=work.invoice.seller_ntn_cnic)
-    except credentials.NoToken as missing:
-        logger.warning("fbr.no_token", extra={"work": str(work.pk), "why": missing.message})
-        return None
+    if work.channel == Channel.POS:
+        tills.check(work)
+    return credentials.token_for(work, seller_ntn_cnic=work.invoice.seller_ntn_cnic)
+
+
+def _hold(work: Outbox, missing: AppError) -> str:
+    """Why the document waits for somebody; it was never submitting.
+
+    A held token holds it by itself: its release must not come before a word written here.
+    """
+    if isinstance(missing, tills.NotFromHere):
+        return Hold.TILL
+    held = work.credential is not None and work.credential.held_at is not None
+    return "" if held else Hold.CREDENTIAL
 
 
 def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
@@ -181,22 +193,38 @@ def _send(work: Outbox, token: str) -> tuple[Call, Evidence]:
 
     Both calls together stay within the total limit, which the lease was measured for.
     """
-    dialect = channels.dialect_of(work.channel)
+    # T2 lets no other transport pass.
+    carrier = carriers.of(Transport.CLOUD)
     within_s = float(settings.FBR_TOTAL_TIMEOUT_S)
 
     def ask(call: Call) -> Evidence:
-        path = dialect.path(work.environment, call)
-        return gateway.post(
-            dialect.base_url(), path, bytes(work.body), token=token, within_s=within_s
+        parcel = Parcel(
+            channel=work.channel,
+            environment=work.environment,
+            call=call,
+            body=bytes(work.body),
         )
+        return carrier.carry(parcel, token=token, within_s=within_s)
 
-    if settings.FBR_VALIDATE_FIRST:
+    has_dry_run = channels.dialect_of(work.channel).knows(work.environment, Call.VALIDATE)
+    if settings.FBR_VALIDATE_FIRST and has_dry_run:
         within_s /= 2
         evidence = ask(Call.VALIDATE)
-        reading = dialect.read(evidence, call=Call.VALIDATE, lines=work.lines, at=clock.now())
+        reading = _read(work, evidence, call=Call.VALIDATE, at=clock.now())
         if reading.outcome != Outcome.ACCEPTED:
             return Call.VALIDATE, evidence
     return Call.RECORD, ask(Call.RECORD)
+
+
+def _read(work: Outbox, evidence: Evidence, *, call: str, at: datetime) -> Reading:
+    return channels.dialect_of(work.channel).read(
+        evidence,
+        call=call,
+        lines=work.lines,
+        usin=work.invoice.number,
+        environment=work.environment,
+        at=at,
+    )
 
 
 def _journal(attempt: Attempt, call: Call, evidence: Evidence) -> None:
@@ -231,13 +259,8 @@ def _apply(work: Outbox, attempt: Attempt, actor: Actor) -> Outcome | None:
         if now is None:
             logger.warning("fbr.late_evidence", extra={"attempt": str(attempt.pk)})
             return None
-        dialect = channels.dialect_of(work.channel)
-        reading = dialect.read(
-            _evidence(attempt),
-            call=attempt.call,
-            lines=work.lines,
-            at=attempt.answered_at or attempt.started_at,
-        )
+        answered_at = attempt.answered_at or attempt.started_at
+        reading = _read(work, _evidence(attempt), call=attempt.call, at=answered_at)
         if attempt.call == Call.VALIDATE and reading.outcome == Outcome.ACCEPTED:
             # Died between the dry run and the call: whether that one left is not known.
             reading = Reading(outcome=Outcome.UNCERTAIN, why="the worker died after the dry run")
@@ -277,7 +300,7 @@ def settle(
         case Outcome.ACCEPTED:
             _close(work, WorkState.DONE, now)
         case Outcome.REJECTED:
-            problems = list(_problems(reading))
+            problems = list(_problems(work.channel, reading))
             lifecycle.transition(
                 work.invoice, State.REJECTED, actor=actor, at=now, also={"problems": problems}
             )
@@ -303,6 +326,8 @@ def settle(
     logger.log(
         level, "fbr.settled", extra={"invoice": str(work.invoice_id), "outcome": reading.outcome}
     )
+    # Last: it locks rows that every tenant's sender may need.
+    reviewing.note_unknown(reading.codes, channel=work.channel, at=now)
     return reading.outcome
 
 
@@ -330,11 +355,12 @@ def _accept(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> bool
     return True
 
 
-def _problems(reading: Reading) -> Iterable[dict[str, Any]]:
+def _problems(channel: str, reading: Reading) -> Iterable[dict[str, Any]]:
+    problem_of = channels.dialect_of(channel).problem_of
     for found in reading.codes:
-        yield codes.problem_of(found).as_dict()
+        yield problem_of(found).as_dict()
     if not reading.codes:
-        yield codes.unexplained(reading.why).as_dict()
+        yield words.unexplained(reading.why).as_dict()
 
 
 def _again(work: Outbox, attempt: Attempt, reading: Reading, actor: Actor, now: datetime) -> None:

@@ -15,8 +15,8 @@ from accounts import tenancy
 from accounts.models import Tenant
 from fbr.fake import FakeFbr
 from fbr.models import Outbox
-from invoices.enums import State
-from invoices.models import Invoice
+from invoices.enums import DocumentType, State
+from invoices.models import Invoice, Till
 from tests import factories
 
 # The limits and the lease, shortened together: the arithmetic still holds.
@@ -35,7 +35,8 @@ OPEN = {State.QUEUED, State.SUBMITTING}
 
 def env_of(fake: FakeFbr, **more: str) -> dict[str, str]:
     """The environment of a process that reports to `fake`."""
-    return {**os.environ, **SHORT, "FBR_DI_URL": fake.url, **more}
+    urls = ("FBR_DI_URL", "FBR_POS_SANDBOX_URL", "FBR_POS_PRODUCTION_URL")
+    return {**os.environ, **SHORT, **dict.fromkeys(urls, fake.url), **more}
 
 
 def reporting_tenant(fake: FakeFbr, number: int = 0) -> Tenant:
@@ -47,6 +48,45 @@ def reporting_tenant(fake: FakeFbr, number: int = 0) -> Tenant:
     with tenancy.in_tenant(tenant.pk), transaction.atomic():
         factories.make_credential(tenancy_entity(), token)
     return tenant
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A tenant with one till."""
+
+    tenant: Tenant
+    till: Till
+    token: str
+
+    def issue(self, count: int = 1, **fields: Any) -> list[UUID]:
+        """Bills in the queue, committed, no bell rung."""
+        content = factories.make_bill(self.till, **fields)
+        with tenancy.in_tenant(self.tenant.pk), transaction.atomic():
+            return [factories.make_issued(content).pk for _ in range(count)]
+
+    def take_back(self, invoice_id: UUID) -> UUID:
+        """The return of a whole bill, in the queue."""
+        [made] = self.issue(document_type=DocumentType.CREDIT_NOTE, original_id=invoice_id)
+        return made
+
+    def invoice(self, invoice_id: UUID) -> Invoice:
+        with tenancy.in_tenant(self.tenant.pk), transaction.atomic():
+            return Invoice.objects.get(pk=invoice_id)
+
+
+def reporting_shop(fake: FakeFbr, number: int = 0, **known: Any) -> Shop:
+    """A tenant with a till whose token `fake` knows, committed.
+
+    known: what `fake` shall know otherwise: another pos_id, cloud=False.
+    """
+    seller, pos_id = f"{7400000 + number}", 840001 + number
+    token = f"chaos-till-{number:04d}-{pos_id}"
+    entry = {"token": token, "seller": seller, "environment": "sandbox", "channel": "pos"}
+    fake.add_tokens([{**entry, "pos_id": pos_id, **known}])
+    tenant = factories.make_tenant(f"Chaos shop {number}", ntn_cnic=seller)
+    with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        till = factories.make_till(pos_id=str(pos_id), token=token)
+    return Shop(tenant, till, token)
 
 
 def tenancy_entity() -> Any:

@@ -550,6 +550,14 @@ def test_a_dry_run_is_never_uncertain(name, evidence, outcome):
     assert reading.outcome == outcome, name
 
 
+@pytest.mark.parametrize(("serials", "outcome"), [((1, 2), A), ((1, 1), T), ((None, None), A)])
+def test_a_dry_run_answers_for_each_line_once(serials, outcome):
+    rows = [VALID_ROWS[0] | {"itemSNo": serial} for serial in serials]
+    body = {"validationResponse": VALID["validationResponse"] | {"invoiceStatuses": rows}}
+
+    assert answers.read_dry_run(said(body), lines=2, at=AT).outcome == outcome
+
+
 def test_a_valid_dry_run_gives_no_number():
     assert answers.read_dry_run(said(VALID), lines=1, at=AT).number == ""
 

@@ -1,8 +1,11 @@
 """Every code of FBR's has words of ours: what is wrong, what to do now, and where."""
 
+import json
 import re
 from collections import Counter
 from itertools import groupby
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from django.conf import settings
@@ -12,7 +15,9 @@ if not settings.configured:
 
 from fbr.di import code_table, codes
 from fbr.di.codes import CODES
-from fbr.outcomes import CodeOnLine
+from fbr.outcomes import NO_CODE, CodeOnLine
+from fbr.words import Remedy
+from invoices.enums import SaleType
 from smartinvoicing.errors import Problem
 
 CODE = re.compile(r"[0-9]{4}")
@@ -46,6 +51,7 @@ FIELDS = {
     "further_tax",
     "hs_code",
     "invoice_date",
+    "petroleum_levy_on",
     "quantity",
     "rate",
     "reason",
@@ -231,3 +237,99 @@ def test_may_send_again_unchanged_holds_for_the_two_transient_codes_only():
 )
 def test_is_known_tells_whether_we_have_words(code, known):
     assert codes.is_known(code) is known
+
+
+# --- what mends it in one step ------------------------------------------------------------------
+
+# Which field a remedy changes; it must be the code's own.
+REMEDY_OF = {
+    "set_unit": {"unit"},
+    "set_sale_type": {"sale_type"},
+    "set_rate": {"rate"},
+    "set_registration": {"buyer.registration_type"},
+    "set_today": {"invoice_date"},
+    "set_withheld_zero": {"withheld"},
+    "clear_extra_tax": {"extra_tax"},
+    "clear_scenario": {"scenario", "sale_type"},
+    "send_again": {"sro_schedule", "unit"},
+}
+
+
+def test_a_remedy_stands_only_at_a_code_that_there_is():
+    assert code_table.REMEDIES.keys() <= CODES.keys()
+
+
+@pytest.mark.parametrize("code", code_table.REMEDIES)
+def test_a_remedy_changes_the_field_of_its_code(code):
+    entry = CODES[code]
+
+    assert entry.field in REMEDY_OF[entry.remedy]
+
+
+def test_every_remedy_of_the_list_is_used():
+    assert {entry.remedy for entry in CODES.values()} == {"", *REMEDY_OF} == set(get_args(Remedy))
+
+
+def test_what_a_remedy_puts_is_a_word_of_fbrs_lists():
+    lists = json.loads(
+        (Path(settings.BASE_DIR) / "invoices" / "data" / "lists.json").read_text(encoding="utf-8")
+    )
+    put = {
+        entry.remedy: entry.put for entry in CODES.values() if entry.put and entry.code != "0101"
+    }
+    units = {entry.put for entry in CODES.values() if entry.remedy == "set_unit"}
+
+    assert units <= set(lists["units"])
+    assert put.keys() == {"set_unit", "set_withheld_zero"}
+    assert CODES["0101"].put in SaleType.values
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy", "put"),
+    [
+        ("0096", "set_unit", "KWH"),
+        ("0070", "set_withheld_zero", "0"),
+        ("0043", "set_today", ""),
+        ("0099", "send_again", ""),
+        ("0001", "", ""),
+        ("0008", "", ""),  # nothing or all: only the owner knows
+    ],
+)
+def test_a_code_tells_its_remedy(code, remedy, put):
+    assert (CODES[code].remedy, CODES[code].put) == (remedy, put)
+
+
+# --- codes whose words name the box -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("Provided decimal value is not valid at field salesTaxApplicable", "sales_tax"),
+        ("... at field [SalesTaxWithheldAtSource], item 1", "withheld"),
+        ("... valueSalesExcludingST", "unit_price"),
+        ("... extraTax or furtherTax", ""),
+        ("... extraTaxes", ""),
+        ("", ""),
+    ],
+)
+def test_a_code_about_any_amount_points_at_the_one_that_fbr_names(text, field):
+    assert codes.problem_of(CodeOnLine(code="0300", text=text, line=1)).field == field
+
+
+def test_another_code_keeps_its_field_whatever_fbr_names():
+    found = CodeOnLine(code="0104", text="wrong extraTax", line=1)
+
+    assert codes.problem_of(found).field == "sales_tax"
+
+
+def test_a_refusal_in_words_only_is_told_in_those_words():
+    problem = codes.problem_of(CodeOnLine(code=NO_CODE, text="Wrong.", line=2))
+
+    assert problem == Problem(
+        code="unexplained",
+        field="",
+        line=2,
+        message="FBR refused this without a code. FBR says: “Wrong.”",
+        fix="Correct what FBR names and send again; if unclear, ask our support.",
+    )

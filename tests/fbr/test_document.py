@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,14 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.models import LegalEntity
+from fbr import scenario_proof, scenarios
 from fbr.di import document, mapping
-from fbr.di.document import Document, plain, to_bytes
+from fbr.di.document import Document, to_bytes
+from fbr.texts import plain
+from invoices import tax
 from invoices.enums import BuyerKind, DocumentType, SaleType
 from invoices.models import Invoice, InvoiceLine
+from invoices.services import assessing
 from tests.fbr.fake_client import ask
 
 D = Decimal
 GOLDEN = Path(__file__).parent / "golden"
+NOON = datetime(2025, 5, 10, 7, tzinfo=UTC)
+TYPED = (
+    *("description", "hs_code", "sale_type", "rate", "unit", "quantity", "unit_price"),
+    *("sro_schedule", "sro_item", "petroleum_levy_on"),
+)
 SELLER_TOKEN = "golden-token-8885801"
 
 
@@ -67,38 +77,80 @@ def parsed(invoice, *lines):
     return json.loads(raw, parse_float=D, parse_int=D)
 
 
-SCENARIOS = [
-    ("SN001", invoice_of(), line_of()),
-    (
-        "SN002",
-        invoice_of(buyer_ntn_cnic="1234567", buyer_registration_type=BuyerKind.UNREGISTERED),
-        line_of(further_tax=D("40.00"), total=D("1220.00")),
-    ),
-]
-
-
-@pytest.mark.parametrize(("scenario", "invoice", "line"), SCENARIOS)
-def test_the_document_of_a_scenario_is_the_golden_one_to_the_byte(scenario, invoice, line):
-    written = to_bytes(mapping.document_of(invoice, [line]))
-
-    assert written == golden(scenario)["bytes"].encode()
-
-
-@pytest.mark.parametrize("scenario", ["SN001", "SN002"])
-def test_a_golden_document_passes_rules_that_are_not_ours(fake_fbr, scenario):
-    fake_fbr.add_tokens([{"token": SELLER_TOKEN, "seller": "8885801", "environment": "sandbox"}])
-    path = "/di_data/v1/di/postinvoicedata_sb"
-
-    status, _, raw = ask(
-        fake_fbr, "POST", path, golden(scenario)["bytes"].encode(), token=SELLER_TOKEN
+def written(scenario):
+    """What our tax and our mapping make of a scenario, without a database."""
+    entity = LegalEntity(
+        ntn_cnic="8885801", activity="Wholesaler", environment="sandbox", name="Company 8"
     )
+    content = scenarios.content_of(scenario, entity=entity, on=date(2025, 5, 10))
+    found = assessing.assess(content, entity, at=NOON)
+    party = {f"buyer_{name}": value for name, value in vars(content.buyer).items()}
+    lines = [
+        line_of(
+            **{name: getattr(line, name) for name in TYPED},
+            **{name: getattr(taxes, name) for name in (*tax.AMOUNTS, "retail_value")},
+        )
+        for line, taxes in zip(content.lines, found.lines, strict=True)
+    ]
+    invoice = invoice_of(scenario=content.scenario, **party)
+    return found.problems, to_bytes(mapping.document_of(invoice, lines))
 
-    assert (status, json.loads(raw)["validationResponse"]["statusCode"]) == (200, "00")
-    assert len(fake_fbr.ledger()["recorded"]) == 1
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("scenario", scenarios.SCENARIOS)
+def test_the_document_of_a_scenario_is_the_golden_one_to_the_byte(scenario):
+    problems, body = written(scenario)
+
+    assert problems == ()
+    assert body == golden(scenario)["bytes"].encode()
+
+
+@pytest.mark.parametrize("scenario", scenarios.SCENARIOS)
+def test_a_golden_document_passes_rules_that_are_not_ours(golden_fbr, scenario):
+    body = golden(scenario)["bytes"].encode()
+
+    assert codes_for(golden_fbr, body) == ["00"]
+    assert len(golden_fbr.ledger()["recorded"]) == 1
+
+
+@pytest.mark.parametrize("scenario", scenarios.SCENARIOS)
+def test_one_paisa_more_or_less_is_refused(golden_fbr, scenario):
+    """Each amount that FBR can compare with others: value, tax, total, further and withheld tax."""
+    body = golden(scenario)["bytes"].encode()
+
+    refusals = {
+        (field, step): codes_for(golden_fbr, changed)
+        for field, step, changed in scenario_proof.changed_by_a_paisa(body)
+    }
+
+    assert len(refusals) >= 4
+    assert {change for change, codes in refusals.items() if codes == ["00"]} == set()
+    assert golden_fbr.ledger()["recorded"] == []
+
+
+def test_a_retail_figure_that_moves_the_tax_is_refused(golden_fbr):
+    body = golden("SN008")["bytes"].replace('Price":1000,', 'Price":1000.06,')
+
+    assert codes_for(golden_fbr, body.encode()) == ["0102"]
+
+
+@pytest.fixture
+def golden_fbr(fake_fbr):
+    fake_fbr.add_tokens([{"token": SELLER_TOKEN, "seller": "8885801", "environment": "sandbox"}])
+    return fake_fbr
+
+
+def codes_for(fbr, body):
+    """The codes of FBR's answer, document and lines; "00" alone for a document it takes."""
+    status, _, raw = ask(fbr, "POST", "/di_data/v1/di/postinvoicedata_sb", body, token=SELLER_TOKEN)
+    assert status == 200
+    verdict = json.loads(raw)["validationResponse"]
+    rows = [verdict, *(verdict["invoiceStatuses"] or [])]
+    return sorted({row["errorCode"] for row in rows if row.get("errorCode")}) or ["00"]
 
 
 def test_a_golden_file_says_where_it_comes_from():
-    assert all("PRAL" in golden(name)["source"] for name in ("SN001", "SN002"))
+    assert all("PRAL" in golden(name)["source"] for name in scenarios.SCENARIOS)
 
 
 # --- the mapping ---------------------------------------------------------------------------------
@@ -145,7 +197,9 @@ def test_every_amount_stands_where_it_belongs():
         fed=D("2.20"),
         discount=D("3.30"),
         withheld=D("596.25"),
-        retail_price=D("4.40"),
+        retail_price=D("1.10"),
+        retail_value=D("4.40"),
+        petroleum_levy_on="Value",
         total=D("4044.55"),
         sro_schedule="SRO.297(|)/2023",
         sro_item="12(a)",
@@ -171,7 +225,56 @@ def test_every_amount_stands_where_it_belongs():
         "discount": D("3.30"),
         "saleType": "Goods at standard rate (default)",
         "sroItemSerialNo": "12(a)",
+        "petroleumLevyOn": "Value",
     }
+
+
+@pytest.mark.parametrize(
+    ("sale_type", "sent"),
+    [
+        (SaleType.REDUCED, ""),
+        (SaleType.EXEMPT, ""),
+        (SaleType.ZERO, ""),
+        (SaleType.COTTON, ""),
+        (SaleType.STANDARD, 0),
+        (SaleType.THIRD_SCHEDULE, 0),
+    ],
+)
+def test_extra_tax_is_the_empty_text_where_fbr_demands_it(sale_type, sent):
+    (item,) = parsed(invoice_of(), line_of(sale_type=sale_type))["items"]
+
+    assert (item["extraTax"], type(item["extraTax"]) is str) == (sent, sent == "")
+
+
+@pytest.mark.parametrize(("withheld", "sent"), [("0", 0), ("180.00", 180), ("36.00", 0)])
+def test_fbr_hears_of_the_whole_tax_withheld_or_of_none(withheld, sent):
+    (item,) = parsed(invoice_of(), line_of(withheld=D(withheld)))["items"]
+
+    assert item["salesTaxWithheldAtSource"] == sent
+
+
+@pytest.mark.parametrize(
+    ("sale_type", "scenario"),
+    [(SaleType.COTTON, "SN009"), (SaleType.THIRD_SCHEDULE, "SN008"), (SaleType.SIM, "SN001")],
+)
+def test_the_sandbox_scenario_is_that_of_the_supply(sale_type, scenario):
+    assert parsed(invoice_of(), line_of(sale_type=sale_type))["scenarioId"] == scenario
+
+
+def test_a_note_names_its_original_and_its_reason():
+    note = invoice_of(
+        document_type=DocumentType.DEBIT_NOTE,
+        original_fbr_number="8885801DI1747119701593",
+        reason="Return of goods",
+    )
+
+    body = parsed(note)
+
+    assert (body["invoiceType"], body["invoiceRefNo"], body["reason"]) == (
+        "Debit Note",
+        "8885801DI1747119701593",
+        "Return of goods",
+    )
 
 
 def test_lines_keep_their_order():

@@ -148,6 +148,18 @@ def test_a_strange_retry_after_can_be_stored(raw, header, kept):
     assert post(raw(saying(answer)).url).retry_after == kept
 
 
+@pytest.mark.parametrize(
+    ("prefix", "asked"),
+    [("", PATH), ("/", PATH), ("/fbr", f"/fbr{PATH}"), ("/a/b/", f"/a/b{PATH}")],
+)
+def test_an_address_may_have_a_path_of_its_own(fake_fbr, prefix, asked):
+    evidence = post(fake_fbr.url + prefix)
+
+    (request,) = fake_fbr.ledger()["requests"]
+    assert request["path"] == asked
+    assert (evidence.sent, request["recorded"]) == (True, asked == PATH)
+
+
 def test_the_evidence_holds_no_token(fake_fbr):
     fake_fbr.script([{"fault": "401"}])
 

@@ -92,8 +92,7 @@ def answered(invoice: Invoice, evidence: Evidence) -> Attempt:
 def reading_of(work, attempt):
     work.refresh_from_db()
     attempt.refresh_from_db()
-    dialect = sending.channels.dialect_of(work.channel)
-    reading = dialect.read(sending._evidence(attempt), call=Call.RECORD, lines=1, at=NOON)
+    reading = sending._read(work, sending._evidence(attempt), call=Call.RECORD, at=NOON)
     work.invoice.refresh_from_db()
     sending.settle(work, attempt, reading, actor=factories.SYSTEM, now=clock.database_now())
 
@@ -230,9 +229,12 @@ def test_a_refusal_names_line_field_and_fix(browser, credential):
     invoice = factories.make_issued()
     answered(invoice, REFUSED)
 
-    for address in (reverse("fbr:panel", args=[invoice.pk]), invoice.get_absolute_url()):
+    for address, place in (
+        (reverse("fbr:panel", args=[invoice.pk]), "Line 1, HS code"),
+        (invoice.get_absolute_url(), "0052 HS code"),
+    ):
         shown = text_of(browser.get(address))
-        assert "Line 1, HS code" in shown
+        assert place in shown
         assert "Wrong HS code" in shown
         assert "Correct it" in shown or "fbr/" in address
 
@@ -415,12 +417,3 @@ def test_tokens_are_for_those_who_manage_the_business(client, inside, role):
     assert client.get(reverse("fbr:tokens")).status_code == 403
     assert store(client, TOKEN).status_code == 403
     assert not Credential.objects.exists()
-
-
-def test_the_first_step_tells_whether_there_is_a_token(browser, entity):
-    before = browser.get(reverse("fbr:token_step"), headers=HTMX).context["step"]["done"]
-    factories.make_credential(entity, TOKEN)
-
-    after = browser.get(reverse("fbr:token_step"), headers=HTMX).context["step"]["done"]
-
-    assert (before, after) == (False, True)

@@ -21,6 +21,9 @@ from accounts.enums import Permission, Role
 from accounts.models import ApiKey, Invitation, LegalEntity, Membership, Tenant
 from accounts.services import api_keys, members
 from accounts.tenancy import TenantModel
+from fbr.services import buyer_checks, scenarios
+from invoices.enums import Registration, TaxpayerStanding
+from invoices.models import BuyerCheck
 from smartinvoicing.celery import app
 from tests import factories
 from tests.isolation import walk
@@ -64,18 +67,48 @@ MEMBER = {
     "invoices:delete",
     "invoices:duplicate",
     "invoices:pdf",
+    "invoices:note",
     "invoices:buyers",
     "invoices:buyer_new",
     "invoices:buyer",
     "invoices:products",
     "invoices:product_new",
+    "invoices:product_taxed",
     "invoices:product",
     "fbr:issue",
     "fbr:panel",
+    "fbr:preview",
+    "fbr:send_again",
     "fbr:light",
     "fbr:tokens",
     "fbr:release",
-    "fbr:token_step",
+    "fbr:test_token",
+    "fbr:golive",
+    "fbr:golive_tick",
+    "fbr:golive_step",
+    "fbr:iris",
+    "fbr:scenarios",
+    "fbr:scenarios_choose",
+    "fbr:environment",
+    "fbr:tills",
+    "fbr:till_terms",
+    "fbr:till_sheet",
+    "fbr:till",
+    "fbr:till_token",
+    "fbr:till_test",
+    "fbr:till_release",
+    "fbr:till_retire",
+    "invoices:unit_options",
+    "invoices:rate_options",
+    "invoices:schedule_options",
+    "invoices:item_options",
+    "fbr:lists",
+    "fbr:refresh_lists",
+    "fbr:register",
+    "fbr:check_all",
+    "fbr:buyer_check",
+    "fbr:buyer_checks",
+    "fbr:take_over",
 }
 PROGRAM = {
     "api-buyers",
@@ -83,9 +116,17 @@ PROGRAM = {
     "api:invoices",
     "api:invoice",
     "api:invoice-issue",
+    "api:invoice-debit-note",
     "api:invoice-pdf",
     "api:invoice-attempts",
     "api:invoice-events",
+    "api:tills",
+    "api-reference-hs-codes",
+    "api-reference-units",
+    "api-reference-provinces",
+    "api-reference-sale-types",
+    "api-reference-rates",
+    "api-reference-schedules",
 }
 # name: True when it works inside the tenant that stands in its message
 TASKS = {
@@ -95,6 +136,11 @@ TASKS = {
     "fbr.sweep": False,
     "fbr.send": True,
     "invoices.print": True,
+    "fbr.sync_reference": False,
+    "fbr.refresh_lists": True,
+    "fbr.fetch_units": True,
+    "fbr.begin_walks": False,
+    "fbr.check_buyers": False,
 }
 DOORS = walk.own_routes()
 WITH_ID = [route for route in DOORS if route.parameters - {"secret"}]
@@ -116,6 +162,7 @@ def theirs() -> Theirs:
     user = factories.make_member(tenant, Role.OWNER)
     actor = Actor.person(user.pk, Role.OWNER)
     with tenancy.in_tenant(tenant.pk), transaction.atomic():
+        entity = LegalEntity.objects.get()
         issued = factories.make_issued(
             factories.make_content(buyer=factories.make_party(name=f"{SECRET} Traders"))
         )
@@ -123,14 +170,23 @@ def theirs() -> Theirs:
             "invoice_id": factories.make_draft()[0].pk,
             "buyer_id": factories.make_buyer(name=f"{SECRET} Sons").pk,
             "product_id": factories.make_product(name=f"{SECRET} yarn").pk,
-            "credential_id": factories.make_credential(
-                LegalEntity.objects.get(), "a token of theirs"
-            ).pk,
+            "credential_id": factories.make_credential(entity, "a token of theirs").pk,
+            "till_id": factories.make_till(name=f"{SECRET} counter").pk,
             "membership_id": Membership.objects.get().pk,
             "key_id": api_keys.make(
                 name=SECRET, scopes=[Permission.VIEW], days=30, actor=actor, at=factories.AT
             )[0].pk,
         }
+        scenarios.run(entity=entity, scenarios=["SN002"], actor=actor, at=factories.AT)
+        BuyerCheck(
+            ntn_cnic="2046004",
+            checked_at=factories.AT,
+            registration=Registration.UNREGISTERED,
+            standing=TaxpayerStanding.INACTIVE,
+            answer=SECRET,
+            said_by=actor.name,
+        ).save(force_insert=True)
+        buyer_checks.begin_walk(actor=actor, at=factories.AT)
         members.invite(email="z@example.com", role=Role.VIEWER, actor=actor, at=factories.AT)
         ids["invitation_id"] = Invitation.objects.get().pk
         work_id = issued.work.get().pk
@@ -255,13 +311,13 @@ def test_no_list_tells_of_the_other_tenant(business, theirs, client, route):
     assert SECRET.encode() not in b"".join(answer)
 
 
-@pytest.mark.parametrize("field", ["buyer_id", "product_id"])
+@pytest.mark.parametrize("field", ["buyer_id", "product_id", "till_id"])
 def test_a_foreign_id_inside_a_body_is_refused(business, theirs, client, field):
     before = _digest(theirs.tenant)
     key = factories.make_key(business, factories.make_member(business))
     line = {"quantity": "1", "unit_price": "1"}
     body: dict[str, Any] = {"lines": [line]}
-    (body if field == "buyer_id" else line)[field] = str(theirs.ids[field])
+    (line if field == "product_id" else body)[field] = str(theirs.ids[field])
 
     answer = client.post(
         reverse("api:invoices"),

@@ -1,0 +1,76 @@
+"""The staff's desk, as far as FBR goes: what its systems said that nobody has words for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db import models
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from fbr.models import UnknownCode
+from fbr.services import reviewing
+from smartinvoicing import clock
+
+
+class ReviewForm(ActionForm):
+    """What came of it, beside the choice of the action."""
+
+    note = forms.CharField(label=_("Note"), max_length=500, required=False)
+
+
+class IsReviewed(admin.SimpleListFilter):
+    title = _("reviewed")
+    parameter_name = "reviewed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("Waits")), ("yes", _("Reviewed"))]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[UnknownCode]
+    ) -> models.QuerySet[UnknownCode]:
+        if self.value() in {"no", "yes"}:
+            return queryset.filter(reviewed_at__isnull=self.value() == "no")
+        return queryset
+
+
+class UnknownCodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs
+    """Looks; the one deed is the service's."""
+
+    list_display = ("code", "channel", "text", "times", "last_seen_at", "reviewed_at")
+    list_filter = (IsReviewed, "channel")
+    search_fields = ("code", "text", "note")
+    ordering = ("-last_seen_at",)
+    show_full_result_count = False
+    action_form = ReviewForm
+    actions = ("mark_reviewed",)
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("fbr.change_unknowncode")
+
+    @admin.action(permissions=["review"], description=_("Mark as reviewed"))
+    def mark_reviewed(self, request: HttpRequest, queryset: models.QuerySet[UnknownCode]) -> None:
+        count = reviewing.mark_reviewed(
+            code_ids=queryset.values_list("pk", flat=True),
+            by=f"user:{request.user.pk}",
+            note=request.POST.get("note", ""),
+            at=clock.now(),
+        )
+        said = ngettext("%d code marked as reviewed.", "%d codes marked as reviewed.", count)
+        self.message_user(request, said % count, messages.SUCCESS)
+
+
+admin.site.register(UnknownCode, UnknownCodeAdmin)
