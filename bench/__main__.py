@@ -8,7 +8,17 @@ from typing import Final
 
 from bench import rig
 
-FIGURES: Final = ("create_rate", "issue_to_accepted", "report_rate", "list_page", "pdf")
+FIGURES: Final = (
+    "create_rate",
+    "issue_to_accepted",
+    "report_rate",
+    "scenario_run",
+    "list_page",
+    "tax_lines",
+    "mapping",
+    "hs_search",
+    "pdf",
+)
 
 
 def main(wanted: list[str]) -> None:

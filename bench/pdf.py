@@ -14,6 +14,7 @@ from accounts.models import LegalEntity
 from bench import data, rig
 from bench.create_rate import body
 from invoices import intake, pdf
+from invoices.printed import printed_of
 from invoices.services import drafts
 from smartinvoicing.api import read_json
 
@@ -27,7 +28,7 @@ def measure(admin: str, key: str, tenant_id: UUID) -> None:
         content, _ = intake.read(read_json(body("")), today=data.AT.date())
         entity = LegalEntity.objects.get()
         invoice, lines = drafts.create(content=content, entity=entity, actor=data.ACTOR, at=data.AT)
-        printed = pdf.printed_of(invoice, lines, entity)
+        printed = printed_of(invoice, lines, entity)
     pdf.render(printed)
     took = []
     for _ in range(RENDERS):

@@ -25,11 +25,11 @@ from accounts.secret_hash import hash_of
 from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Hold, Outcome
-from fbr.services import credentials, issuing
+from fbr.services import credentials, issuing, tills
 from invoices import lifecycle
 from invoices.content import Content, Line, Party
 from invoices.enums import BuyerKind, State
-from invoices.models import Buyer, Invoice, Product
+from invoices.models import Buyer, Invoice, Product, Till
 from invoices.services import catalogue, drafts
 from smartinvoicing import clock, env
 from smartinvoicing.errors import Problem
@@ -39,6 +39,8 @@ KEPT: Final = env.BASE_DIR / ".local" / "demo.json"
 SEEDER: Final = Actor.system("demo")
 SEEDED: Final = "made by the demo, never sent"
 NTN: Final = "7000007"
+POS_ID: Final = "817001"
+POS_TOKEN: Final = "demo-pos-sandbox-token-0000-817001"  # noqa: S105 -- likewise
 TOKEN: Final = "demo-sandbox-token-0000-7000007"  # noqa: S105 -- the fake FBR's own, worth nothing
 
 _BUYERS: Final = (
@@ -59,6 +61,7 @@ _BUYERS: Final = (
     Party(
         name="Walk-in customer",
         registration_type=BuyerKind.UNREGISTERED,
+        ntn_cnic="1000000000000",  # a manufacturer names everybody
         province=Province.PUNJAB,
         address="Lahore",
     ),
@@ -121,6 +124,8 @@ def lay(known: Secrets, *, at: datetime) -> None:
             )
             _masters(at)
             _documents(entity, at)
+        if not Till.objects.exists():
+            _till(LegalEntity.objects.get(), at)
         if not ApiKey.objects.filter(key_hash=hash_of(known.api_key)).exists():
             _key(known.api_key, owner, at)
 
@@ -167,21 +172,31 @@ def _business() -> LegalEntity:
     return entity
 
 
+def _till(entity: LegalEntity, at: datetime) -> None:
+    """The factory's own shop, which the fake's POS service knows."""
+    till = tills.register(
+        entity=entity,
+        environment=Environment.SANDBOX,
+        given=tills.Particulars(name="Factory shop", pos_id=POS_ID, branch="Ferozepur Road"),
+        actor=SEEDER,
+        at=at,
+    )
+    credentials.store(
+        entity=entity,
+        environment=Environment.SANDBOX,
+        till=till,
+        token=POS_TOKEN,
+        actor=SEEDER,
+        at=at,
+    )
+
+
 def _masters(at: datetime) -> None:
     for party in _BUYERS:
         catalogue.save_buyer(buyer=Buyer(), party=party, phone="", email="", actor=SEEDER, at=at)
     for name, hs_code, unit, price in _PRODUCTS:
-        catalogue.save_product(
-            product=Product(),
-            name=name,
-            hs_code=hs_code,
-            sale_type=Line.sale_type,
-            rate=Line.rate,
-            unit=unit,
-            unit_price=price,
-            actor=SEEDER,
-            at=at,
-        )
+        goods = catalogue.Goods(name=name, hs_code=hs_code, unit=unit, unit_price=price)
+        catalogue.save_product(product=Product(), goods=goods, actor=SEEDER, at=at)
 
 
 # --- documents --------------------------------------------------------------------------------

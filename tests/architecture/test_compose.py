@@ -243,7 +243,9 @@ def test_the_owners_address_is_known_to_the_migration_alone():
 
 def test_production_starts_with_what_compose_gives(start_process):
     env = {"DJANGO_SETTINGS_MODULE": "smartinvoicing.settings", "DATABASE_OWNER_URL": ""}
-    env["FBR_DI_URL"] = "https://gw.fbr.gov.pk"  # else the tests' own would stand there
+    # Else the tests' own would stand there.
+    env["FBR_DI_URL"] = env["FBR_POS_PRODUCTION_URL"] = "https://gw.fbr.gov.pk"
+    env["FBR_POS_SANDBOX_URL"] = "https://esp.fbr.gov.pk:8244"
 
     check = start_process("check", env=env | environment_of("web"))
 

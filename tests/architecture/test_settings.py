@@ -60,6 +60,8 @@ UNSAFE = {
     "E009": {"REDIS_URL": "redis://:x@127.0.0.1:9/0"},
     "E010": {"SMTP_HOST": ""},
     "E011": {"DATABASE_OWNER_URL": "postgresql://owner:x@127.0.0.1:9/si?sslmode=verify-full"},
+    "E013": {"FBR_POS_SANDBOX_URL": "https://gw.fbr.gov.pk"},
+    "E014": {"FBR_POS_PRODUCTION_URL": "https://gw.fbr.gov.pk/imsp"},
 }
 
 
@@ -69,6 +71,8 @@ ALONE = {
     "DJANGO_SETTINGS_MODULE": "smartinvoicing.settings",
     "DATABASE_OWNER_URL": "",
     "FBR_DI_URL": "https://gw.fbr.gov.pk",
+    "FBR_POS_SANDBOX_URL": "https://esp.fbr.gov.pk:8244",
+    "FBR_POS_PRODUCTION_URL": "https://gw.fbr.gov.pk",
 }
 
 
@@ -214,6 +218,8 @@ def test_what_is_not_said_is_production(load):
 
     assert found["PRODUCTION"] is True
     assert found["FBR_DI_URL"] == found["FBR_OFFICIAL_DI_URL"] == "https://gw.fbr.gov.pk"
+    assert found["FBR_POS_SANDBOX_URL"] == "https://esp.fbr.gov.pk:8244"
+    assert found["FBR_POS_PRODUCTION_URL"] == "https://gw.fbr.gov.pk"
     assert found["DEBUG"] is False
     assert found["SESSION_COOKIE_SECURE"] is found["CSRF_COOKIE_SECURE"] is True
     assert found["SESSION_COOKIE_NAME"].startswith("__Host-")

@@ -78,4 +78,4 @@ class Eyes:
             for each in found
             if each["impact"] in GRAVE
         ]
-        assert grave == [], where
+        assert grave == [], (where, grave)
