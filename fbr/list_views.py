@@ -94,7 +94,7 @@ def buyer_check(request: MemberRequest) -> HttpResponse:
         context = _check_context(request, buyer, number) | {"failure": failure, "due": due}
         if is_fragment(request):
             answer = render(request, "fbr/_buyer_check.html", context)
-            if request.method == "POST":
+            if request.method == "POST" and not failure:
                 answer["HX-Trigger-After-Settle"] = "register-asked"  # the history has grown
             return answer
         if request.method == "POST" and buyer is not None:

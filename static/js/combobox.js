@@ -19,6 +19,7 @@
     const strict = host.matches("select");
     const needs = host.dataset.needs?.split(" ").map((each) => each.split("="));
     const focused = document.activeElement === host || host.autofocus;
+    const span = strict ? null : [host.selectionStart, host.selectionEnd]; /* moving it loses them */
     const box = make("div", { class: "combo" });
     const list = make("ul", { class: "options", role: "listbox", id: `${id}-list`, hidden: "", "aria-label": host.labels[0].textContent.trim() });
     const input = strict ? make("input", { id: host.id }) : host;
@@ -82,6 +83,7 @@
       host.id = `${id}-value`;
     }
     if (focused) input.focus();
+    if (focused && span) input.setSelectionRange(...span);
 
     input.addEventListener("input", (event) => {
       if (strict) event.stopPropagation();
