@@ -22,7 +22,7 @@ PER_TOKEN: Final = 2  # FBR_CONCURRENCY_PER_CREDENTIAL
 def measure(admin: str, key: str, tenant_id: UUID) -> None:
     """Seconds from the first draft to the last answer, beside latency alone, two at a time."""
     least = len(scenarios.SCENARIOS) * rig.LATENCY_MS / 1000 / PER_TOKEN
-    with reporting.fake(300, 1) as (server, laid):
+    with reporting.fake(900, 1) as (server, laid):
         tenant = laid[0][0]
         with (
             rig.worker("reporting", rig.CONCURRENCY, FBR_DI_URL=server.url),

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from fbr import wire
 from fbr.outcomes import Evidence
 from invoices.enums import Registration, TaxpayerStanding
@@ -66,13 +68,16 @@ def word_of(registration: Evidence, standing: Evidence) -> Word:
 def _member(evidence: Evidence, name: str) -> str:
     """The text under a key, "" where the answer has none."""
     if evidence.status is None or evidence.failure:
-        raise NoAnswer(f"FBR's register did not answer ({evidence.failure or 'no answer'}).")
+        raise NoAnswer(_("FBR's register did not answer."), failure=evidence.failure)
     answer = wire.parsed(evidence.body)
     fault = wire.fault_of(evidence.body, answer)
     if evidence.status in {401, 403}:
-        raise NoAnswer(f"FBR's register refused the token (HTTP {evidence.status}).")
+        raise NoAnswer(_("FBR's register refused the token."), status=evidence.status)
     if evidence.status != 200 or fault is not None or not isinstance(answer, dict):
-        raise NoAnswer(f"FBR's register did not answer as it should (HTTP {evidence.status}).")
+        raise NoAnswer(
+            _("FBR's register did not answer as it should (HTTP %(status)s).")
+            % {"status": evidence.status}
+        )
     members: dict[str, Any] = {_plain(str(key)): value for key, value in answer.items()}
     given = members.get(name)
     return given.strip()[:_LONGEST] if isinstance(given, str) and given.isprintable() else ""
