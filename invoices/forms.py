@@ -320,6 +320,7 @@ class FilterForm(TypedForm):
 
     q = forms.CharField(label=_("Number, customer or reference"), widget=_text(type="search"))
     state = forms.CharField(widget=forms.HiddenInput)
+    environment = forms.CharField(widget=forms.HiddenInput)
     buyer = forms.CharField(
         label=_("Customer"),
         widget=forms.Select(

@@ -43,6 +43,7 @@ class InvoiceFilter:
     """What a list of documents is narrowed to; empty means everything."""
 
     state: str = ""
+    environment: str = ""
     since: date | None = None
     until: date | None = None
     buyer_id: UUID | None = None
@@ -72,6 +73,8 @@ def invoices(wanted: InvoiceFilter) -> QuerySet[Invoice]:
     rows = Invoice.objects.order_by("-invoice_date", "-id")
     if wanted.state:
         rows = rows.filter(state=wanted.state)
+    if wanted.environment:
+        rows = rows.filter(environment=wanted.environment)
     if wanted.since:
         rows = rows.filter(invoice_date__gte=wanted.since)
     if wanted.until:

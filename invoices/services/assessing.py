@@ -38,7 +38,7 @@ def assess(
 ) -> Assessment:
     """Taxes and problems of `content` as `entity` would issue it at `at`."""
     lists = reference.current()
-    terms = _terms(content, entity)
+    terms = _terms(content, entity, standing)
     supplies = [_supply(line, lists) for line in content.lines]
     advances = _shares(content, supplies, terms)
     amounts = [
@@ -65,9 +65,11 @@ def assess(
     )
 
 
-def _terms(content: Content, entity: LegalEntity) -> tax.Terms:
+def _terms(content: Content, entity: LegalEntity, standing: Standing = ALONE) -> tax.Terms:
+    """A note is judged by the law of the supply that it corrects."""
+    original = standing.original
     return tax.Terms(
-        on=content.invoice_date,
+        on=original.invoice.invoice_date if original else content.invoice_date,
         buyer_kind=content.buyer.registration_type,
         inclusive=content.prices_include_tax,
         retail_inclusive=entity.retail_price_includes_tax,

@@ -34,7 +34,7 @@ def dashboard(request: MemberRequest) -> HttpResponse:
     today = clock.karachi_date(clock.now())
     month = periods.month_of(today)
     environment = selectors.default_entity().environment
-    last = selectors.invoice_page(selectors.InvoiceFilter(), size=_LAST)
+    last = selectors.invoice_page(selectors.InvoiceFilter(environment=environment), size=_LAST)
     context = {
         "today": today,
         "due": _due(today),

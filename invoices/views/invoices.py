@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.enums import Permission
+from accounts.enums import Environment, Permission
 from accounts.guards import MemberRequest, member_required
 from invoices import (
     amounts,
@@ -34,7 +34,7 @@ from smartinvoicing.errors import Problem, StateConflict
 from smartinvoicing.forms import refuse
 from smartinvoicing.fragments import is_fragment, page_or_part
 
-_FILTERS: Final = ("q", "state", "buyer", "from", "to")
+_FILTERS: Final = ("q", "state", "environment", "buyer", "from", "to")
 _TABS: Final = (
     ("", gettext_lazy("All")),
     (State.DRAFT, gettext_lazy("Drafts")),
@@ -54,14 +54,15 @@ _TABS: Final = (
 @member_required(Permission.VIEW)
 def invoices(request: MemberRequest) -> HttpResponse:
     """All documents, newest first; the filters stand in the address."""
-    wanted, problems = _wanted(request)
+    current = selectors.default_entity().environment
+    wanted, problems = _wanted(request, current)
     cursor = request.GET.get("cursor", "")
     page = selectors.invoice_page(wanted, cursor=cursor)
     given = _given(request)
     form = FilterForm(given, buyers=selectors.buyer_choices(chosen=wanted.buyer_id))
     refuse(form, [problem.as_dict() for problem in problems])
     context = {
-        "tabs": _tabs(given),
+        "tabs": [*_tabs(given), *_other_environment(wanted.environment, current)],
         "filter": form,
         "filtered": bool(given),
         "problems": [problem.as_dict() for problem in problems],
@@ -74,11 +75,13 @@ def invoices(request: MemberRequest) -> HttpResponse:
     return page_or_part(request, "invoices/list.html", "invoices/_rows.html", context)
 
 
-def _wanted(request: HttpRequest) -> tuple[selectors.InvoiceFilter, list[Problem]]:
+def _wanted(request: HttpRequest, current: str) -> tuple[selectors.InvoiceFilter, list[Problem]]:
+    """Documents of the two environments are never mixed: the current ones, unless asked."""
     problems: list[Problem] = []
     reader = intake.Reader(request.GET.dict(), problems)
     wanted = selectors.InvoiceFilter(
         state=reader.word("state", State.values, ""),
+        environment=reader.word("environment", Environment.values, "") or current,
         since=reader.optional_day("from"),
         until=reader.optional_day("to"),
         buyer_id=reader.ident("buyer"),
@@ -117,11 +120,21 @@ def _tabs(given: QueryDict) -> list[dict[str, Any]]:
     ]
 
 
+def _other_environment(shown: str, current: str) -> list[dict[str, Any]]:
+    """The way to the tests of a business that is live, and back."""
+    if shown != current:
+        return [{"url": _address(QueryDict()), "label": Environment(current).label}]
+    if current == Environment.SANDBOX:
+        return []
+    sandbox = QueryDict(f"environment={Environment.SANDBOX.value}")
+    return [{"url": _address(sandbox), "label": Environment.SANDBOX.label}]
+
+
 @require_GET
 @member_required(Permission.VIEW)
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """The filtered list as CSV, all pages of it."""
-    wanted, _problems = _wanted(request)
+    wanted, _problems = _wanted(request, selectors.default_entity().environment)
     tenant_id = request.membership.tenant_id
     day = clock.karachi_date(clock.now()).isoformat()
     return StreamingHttpResponse(

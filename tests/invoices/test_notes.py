@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,14 +11,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from accounts.enums import AuditAction
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, LegalEntity
 from fbr.services import issuing
 from invoices import rates, reasons, remains, selectors, tax
 from invoices.content import Advance
 from invoices.enums import NoteDirection, SaleType, State, Withholding
 from invoices.models import Invoice, InvoiceLine, Till
 from invoices.remains import Rest, Wanted
-from invoices.services import notes
+from invoices.services import assessing, notes
+from invoices.standing import ALONE, standing_of
 from smartinvoicing.errors import NotAllowed, RuleViolation
 from tests import factories
 from tests.factories import AT, DAY, SYSTEM, make_content, make_line, make_party
@@ -290,6 +292,23 @@ def test_a_note_over_all_of_it_comes_to_the_invoice_itself(inside, fields):
     assert note.problems == []
     assert amounts_of(note) == amounts_of(original)
     assert [row.quantity for row in lines] == [row.quantity for row in original.lines.all()]
+
+
+def test_a_note_is_judged_by_the_law_of_its_invoice(inside):
+    """The standard rate was 17 % until 14 February 2023, further tax 3 % until 30 June."""
+    before, since = date(2023, 2, 10), date(2023, 7, 3)
+    sample = make_line(rate="17%")
+    buyer = make_party(registration_type="unregistered", ntn_cnic="1000000000000")
+    original = accepted(make_content(sample, invoice_date=before, buyer=buyer))
+    note = make_content(sample, invoice_date=since, buyer=buyer, original_id=original.pk)
+    entity = LegalEntity.objects.get()
+
+    def found(standing):
+        assessment = assessing.assess(note, entity, at=AT, standing=standing)
+        return assessment.totals.further_tax, "0046" in {one.code for one in assessment.problems}
+
+    assert found(standing_of(note)) == (D("30.00"), False)
+    assert found(ALONE) == (D("40.00"), True)  # the twin: by the law of the note's own day
 
 
 def test_a_note_names_its_invoice_and_its_customer_as_they_were(inside):

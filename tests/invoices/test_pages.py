@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts import tenancy
 from accounts.enums import Role
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, LegalEntity
 from invoices.enums import State
 from invoices.models import Buyer, Invoice, InvoiceLine, Product
 from invoices.services import printing
@@ -440,6 +440,19 @@ def test_a_row_that_is_not_there_is_removed_in_peace(browser, word):
 
 
 # --- the list ---------------------------------------------------------------------------------
+
+
+def test_a_business_that_is_live_sees_its_tests_apart(browser):
+    tried = factories.make_issued()
+    LegalEntity.objects.update(environment="production")
+    sold = factories.make_issued()
+
+    def numbers(query=""):
+        return [row["number"] for row in browser.get(f"/invoices/{query}").context["rows"]]
+
+    assert numbers() == [sold.number]
+    assert numbers("?environment=sandbox") == [tried.number]
+    assert "?environment=sandbox" in text_of(browser.get("/invoices/"))
 
 
 def test_the_list_shows_what_matches_the_address(browser):
