@@ -165,7 +165,7 @@ class Invoices(APIView):
         entity = invoice_selectors.default_entity()
         if problems:
             raise RuleViolation.of(
-                assessing.all_problems(problems, content, entity, at=at)
+                list(assessing.judge(content, problems, entity, at=at).problems)
                 if wants_issue
                 else problems
             )

@@ -6,16 +6,11 @@ Source: PRAL DI API v1.12, section 4; POS reference, section 4 (JSON numbers, ne
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
 
+from accounts.texts import clean
 from smartinvoicing.money import write_short
-
-_BIDI: Final = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
 
 Value = str | int | Decimal | None
 
@@ -25,13 +20,7 @@ def plain(text: str) -> str:
 
     Source: reported by integrators, DI API v1.12 field `productDescription`.
     """
-    text = unicodedata.normalize("NFC", text).replace('"', "'").replace("\\", "/")
-    kept = "".join(
-        " " if unicodedata.category(mark) in {"Cc", "Zl", "Zp"} else mark
-        for mark in text
-        if mark not in _BIDI
-    )
-    return " ".join(kept.split())
+    return clean(text.replace('"', "'").replace("\\", "/"))
 
 
 def members(fields: Mapping[str, Value]) -> str:

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
+from accounts.texts import clean
 from fbr import pages_tills, selectors, tasks
 from fbr.forms_tills import TermsForm, TillForm, TillTokenForm
 from fbr.services import credentials, tills
 from fbr.services.tills import Particulars, Terms
 from invoices import selectors as invoice_selectors
-from invoices.intake import clean
 from invoices.models import Till
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation

@@ -20,10 +20,10 @@ CODE_LIMIT: Final = 20
 
 _BOM: Final = b"\xef\xbb\xbf"
 _FAULT_IN_XML: Final = re.compile(rb"<(?:\w+:)?code>\s*(\d{5,6})\s*</(?:\w+:)?code>")
-_AUTH_FAULTS: Final = frozenset(
-    {900900, 900901, 900902, 900903, 900904, 900905, 900908, 900909, 900910}
-)
-_THROTTLE_FAULTS: Final = range(900800, 900900)
+FORBIDDEN_FAULTS: Final = frozenset({900908, 900909, 900910})  # known, but not for this
+REFUSED_FAULTS: Final = frozenset({900900, 900901, 900902, 900903, 900904, 900905})
+THROTTLE_FAULTS: Final = range(900800, 900900)
+_AUTH_FAULTS: Final = FORBIDDEN_FAULTS | REFUSED_FAULTS
 _NEVER_FORWARDED: Final = frozenset({303001, 101503})
 _MAYBE_PROCESSED: Final = frozenset({101504, 101505})
 _FAULTY_REQUEST: Final = frozenset({400, 413, 415})
@@ -97,7 +97,7 @@ def reading_of_fault(code: int, evidence: Evidence) -> Reading:
     why = f"gateway fault {code}"
     if code in _AUTH_FAULTS:
         return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
-    if code in _THROTTLE_FAULTS or code in _NEVER_FORWARDED:
+    if code in THROTTLE_FAULTS or code in _NEVER_FORWARDED:
         return _later(why, evidence)
     if code in _MAYBE_PROCESSED or evidence.status == 200:
         return uncertain(why)

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from accounts.api_auth import entered
 from accounts.enums import Permission, Province
 from invoices import intake, representation, sale_types, selectors
+from invoices.content import PARTY
 from invoices.enums import BuyerKind, SaleType, Withholding
 from invoices.models import Buyer, Product
 from invoices.services import catalogue
@@ -23,7 +24,8 @@ from smartinvoicing.errors import Problem, RuleViolation
 
 _BUYER = frozenset(
     {
-        *("name", "registration_type", "ntn_cnic", "province", "address", "phone", "email"),
+        *PARTY,
+        *("phone", "email"),
         "withholding",
     }
 )

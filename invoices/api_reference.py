@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import texts
 from accounts.api_auth import entered
 from accounts.enums import Permission
-from invoices import intake, reference, sale_types, tariff, unit_bell
+from invoices import reference, sale_types, tariff, unit_bell
 from invoices.enums import SaleType
 from invoices.reference import Reference
 from smartinvoicing import clock
@@ -80,7 +81,7 @@ def _listed(request: Request, texts: Sequence[Any], text_of: Callable[[Any], str
 
 
 def _words(request: Request) -> str:
-    return intake.clean(request.query_params.get("q", ""))[:100]
+    return texts.clean(request.query_params.get("q", ""))[:100]
 
 
 def _day(request: Request) -> date:

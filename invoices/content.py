@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -23,6 +23,9 @@ class Party:
     ntn_cnic: str = ""
     province: str = ""
     address: str = ""
+
+
+PARTY: Final = tuple(each.name for each in fields(Party))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,13 @@ class Line:
     fed_schedule: str = ""
     fed_item: str = ""
     petroleum_levy_on: str = ""
+
+
+# What a product's master says of a line besides goods, unit and prices.
+PARTICULARS: Final = (
+    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_schedule", "fed_item"),
+    "petroleum_levy_on",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

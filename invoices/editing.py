@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from invoices import filling, intake, representation
-from invoices.content import MOST_LINES, Content
+from invoices.content import MOST_LINES, PARTY, Content
 from invoices.enums import DocumentType, SaleType
 from invoices.models import AdvanceUse, Invoice, InvoiceLine
 from smartinvoicing import money
@@ -21,7 +21,6 @@ from smartinvoicing.errors import Problem
 
 PREFIX: Final = "lines"
 ADVANCE: Final = "advance"
-PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
 LINE: Final = (
     *("product", "description", "hs_code", "quantity", "unit", "unit_price", "discount"),
     *("sale_type", "rate", "retail_price", "sro_schedule", "sro_item", "petroleum_levy_on"),

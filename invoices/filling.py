@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from invoices import law, sale_types
-from invoices.content import Line
+from invoices.content import PARTICULARS, Line
 from invoices.enums import SaleType
 from invoices.models import Product
 from invoices.reference import Reference
@@ -23,10 +23,7 @@ Texts = Mapping[str, str]
 # The kind of supply for which a row was filled in and drawn last.
 MEMORY: Final = "drawn_for"
 
-_FROM_PRODUCT: Final = (
-    *("hs_code", "unit", "sale_type", "rate", "sro_schedule", "sro_item"),
-    *("fed_type", "fed_rate", "fed_schedule", "fed_item", "petroleum_levy_on"),
-)
+_FROM_PRODUCT: Final = ("hs_code", "unit", "sale_type", "rate", *PARTICULARS)
 
 
 def usual_rate(sale_type: str, *, on: date) -> str:

@@ -6,7 +6,6 @@ Bad values become Problems that name field and line; nothing is guessed and noth
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -16,7 +15,8 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.enums import Province
-from invoices.content import MOST_LINES, Advance, Content, Line, Party
+from accounts.texts import ascii_digits, clean
+from invoices.content import MOST_LINES, PARTY, Advance, Content, Line, Party
 from invoices.enums import (
     BuyerKind,
     DocumentType,
@@ -56,11 +56,7 @@ _LENGTHS: Final = {
     "petroleum_levy_on": 30,
     "item_code": 50,
 }
-_MARKS: Final = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 _DOCUMENT_KEYS: Final = frozenset(
     {
@@ -84,7 +80,7 @@ _DOCUMENT_KEYS: Final = frozenset(
     }
 )
 _ADVANCE_KEYS: Final = frozenset({"receipt_id", "value"})
-_BUYER_KEYS: Final = frozenset({"name", "registration_type", "ntn_cnic", "province", "address"})
+_BUYER_KEYS: Final = frozenset(PARTY)
 _LINE_KEYS: Final = frozenset(
     {
         "product_id",
@@ -265,18 +261,8 @@ def _plain_number(value: object) -> Decimal:
     if isinstance(value, int):
         return Decimal(value)
     if isinstance(value, str):
-        return money.parse(value.translate(_DIGITS))
+        return money.parse(ascii_digits(value))
     raise ValueError(_("This must be a number."))
-
-
-def clean(text: str) -> str:
-    """One form of each letter, no control or direction marks, single spaces."""
-    kept = (
-        " " if unicodedata.category(mark) in {"Cc", "Cs", "Zl", "Zp"} else mark
-        for mark in unicodedata.normalize("NFC", text)
-        if mark not in _MARKS
-    )
-    return " ".join("".join(kept).split())
 
 
 def province(text: str) -> str:
@@ -365,7 +351,7 @@ def party(given: Mapping[str, Any], problems: list[Problem], *, prefix: str = "b
     return Party(
         name=reader.text("name"),
         registration_type=reader.word("registration_type", BuyerKind.values, ""),
-        ntn_cnic=reader.text("ntn_cnic").translate(_DIGITS),
+        ntn_cnic=ascii_digits(reader.text("ntn_cnic")),
         province=province(reader.text("province")),
         address=reader.text("address"),
     )
@@ -390,7 +376,7 @@ def line(reader: Reader) -> Line:
     return Line(
         product_id=reader.ident("product_id"),
         description=reader.text("description"),
-        hs_code=reader.text("hs_code").translate(_DIGITS),
+        hs_code=ascii_digits(reader.text("hs_code")),
         sale_type=reader.text("sale_type", SaleType.STANDARD),
         rate=reader.text("rate", "18%"),
         unit=reader.text("unit"),

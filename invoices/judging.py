@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 
 from accounts.models import LegalEntity
 from invoices import editing, merging, tax
-from invoices.content import Content, Line
-from invoices.editing import PARTY, Row, Sheet
+from invoices.content import PARTY, Content, Line
+from invoices.editing import Row, Sheet
 from invoices.models import AdvanceUse, Invoice, InvoiceLine
-from invoices.services import assessing, drafts
-from invoices.standing import Standing, standing_of
+from invoices.services import assessing
+from invoices.standing import Standing
 from invoices.warnings import MERGE
 from smartinvoicing import money
-from smartinvoicing.errors import Problem, RuleViolation
+from smartinvoicing.errors import Problem
 
 # What `put` of a problem writes where the page's field has another name than the document's.
 _NAMES = {
@@ -73,25 +73,17 @@ class Judgement:
 
 def judge(sheet: Sheet, entity: LegalEntity, *, at: datetime) -> Judgement:
     """Taxes and problems of the page as `entity` would issue it at `at`. Stores nothing."""
-    noted = list(sheet.noted)
-    try:
-        content = drafts.resolved(sheet.content)
-    except RuleViolation as refused:
-        noted += [Problem(**each) for each in refused.details["problems"]]
-        content = sheet.content
-    standing = standing_of(content)
-    assessment = assessing.assess(content, entity, at=at, standing=standing)
-    known = {(problem.field, problem.line) for problem in noted}
-    others = [each for each in assessment.problems if (each.field, each.line) not in known]
-    values = assessing.values_on(content, entity)
+    judged = assessing.judge(sheet.content, sheet.noted, entity, at=at)
+    assessment = judged.assessment
+    values = assessing.values_on(judged.content, entity)
     warnings = [_without_vain_deed(each, sheet, values) for each in assessment.warnings]
     return Judgement(
-        content=content,
-        standing=standing,
+        content=judged.content,
+        standing=judged.standing,
         lines=assessment.lines,
         advances=assessment.advances,
         totals=assessment.totals,
-        faults=tuple(faults_of(sheet, [*noted, *others])),
+        faults=tuple(faults_of(sheet, judged.problems)),
         warnings=tuple(faults_of(sheet, warnings)),
     )
 

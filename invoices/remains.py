@@ -15,7 +15,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from invoices import reasons, sale_types, tax
-from invoices.content import Line
+from invoices.content import PARTICULARS, Line
 from invoices.enums import Withholding
 from invoices.models import Invoice, InvoiceLine
 from invoices.rates import Rate
@@ -25,8 +25,8 @@ from smartinvoicing.money import PAISA, ZERO, price_reaching, to_paisa, write, w
 _SAME_GOODS: Final = ("hs_code", "sale_type", "rate", "unit", "description")
 _COPIED: Final = (
     *("product_id", "description", "hs_code", "sale_type", "rate", "unit", "retail_price"),
-    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_unit_price", "fed_schedule"),
-    *("fed_item", "petroleum_levy_on"),
+    *PARTICULARS,
+    "fed_unit_price",
 )
 
 

@@ -10,15 +10,11 @@ from typing import Any, Final
 from django.urls import reverse
 
 from invoices import tax
+from invoices.content import PARTICULARS, PARTY
 from invoices.models import AdvanceUse, Buyer, Invoice, InvoiceEvent, InvoiceLine, Product
 from smartinvoicing import money
 from smartinvoicing.errors import Problem
 
-_PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
-_LINE_TEXTS: Final = (
-    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_schedule", "fed_item"),
-    "petroleum_levy_on",
-)
 _BESIDES: Final = ("retail_value", "residue", "advance")
 _short = money.write_short
 
@@ -46,7 +42,7 @@ def invoice_row(invoice: Invoice, *, hold: str | None) -> dict[str, Any]:
         "invoice_date": invoice.invoice_date.isoformat(),
         "fbr_number": invoice.fbr_number or None,
         "fbr_dated": invoice.fbr_dated or None,
-        "buyer": {name: getattr(invoice, f"buyer_{name}") for name in _PARTY},
+        "buyer": {name: getattr(invoice, f"buyer_{name}") for name in PARTY},
         "buyer_id": str(invoice.buyer_id) if invoice.buyer_id else None,
         "totals": {name: money.write(getattr(invoice, name)) for name in tax.AMOUNTS},
         "problems": invoice.problems,
@@ -106,7 +102,7 @@ def invoice_line(line: InvoiceLine) -> dict[str, Any]:
         "quantity": money.write_short(line.quantity),
         "unit_price": money.write_short(line.unit_price),
         "retail_price": amount(line.retail_price),
-        **{name: getattr(line, name) for name in _LINE_TEXTS},
+        **{name: getattr(line, name) for name in PARTICULARS},
         "fed_unit_price": None if line.fed_unit_price is None else _short(line.fed_unit_price),
         **{name: money.write(getattr(line, name)) for name in (*tax.AMOUNTS, *_BESIDES)},
         "further_tax_why": line.further_tax_why or None,
@@ -117,7 +113,7 @@ def typed(
     row: Invoice, lines: Sequence[InvoiceLine], advances: Sequence[AdvanceUse] = ()
 ) -> dict[str, Any]:
     """A stored document in the words in which a program sends one."""
-    content = ("description", "hs_code", "sale_type", "rate", "unit", *_LINE_TEXTS)
+    content = ("description", "hs_code", "sale_type", "rate", "unit", *PARTICULARS)
     exact = ("quantity", "unit_price", "discount")
     given = ("further_tax", "extra_tax", "fed", "withheld")
     return {
@@ -126,7 +122,7 @@ def typed(
         "client_reference": row.client_reference,
         "scenario": row.scenario,
         "buyer_id": str(row.buyer_id) if row.buyer_id else None,
-        "buyer": {name: getattr(row, f"buyer_{name}") for name in _PARTY},
+        "buyer": {name: getattr(row, f"buyer_{name}") for name in PARTY},
         "prices_include_tax": row.prices_include_tax,
         "withholding": str(row.withholding),
         "original_id": str(row.original_id) if row.original_id else None,
@@ -166,7 +162,7 @@ def event(row: InvoiceEvent) -> dict[str, Any]:
 
 
 def buyer(row: Buyer) -> dict[str, Any]:
-    fields = (*_PARTY, "phone", "email", "withholding")
+    fields = (*PARTY, "phone", "email", "withholding")
     return {"id": str(row.pk), **{name: getattr(row, name) for name in fields}}
 
 
@@ -174,7 +170,7 @@ def product(row: Product) -> dict[str, Any]:
     fields = ("name", "hs_code", "sale_type", "rate", "unit", "item_code", "no_further_tax")
     return {
         "id": str(row.pk),
-        **{name: getattr(row, name) for name in (*fields, *_LINE_TEXTS)},
+        **{name: getattr(row, name) for name in (*fields, *PARTICULARS)},
         "unit_price": money.write_short(row.unit_price),
         "retail_price": amount(row.retail_price),
     }

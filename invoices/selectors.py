@@ -13,9 +13,9 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q, QuerySet
 
-from accounts import registration
+from accounts import registration, texts
 from accounts.models import LegalEntity
-from invoices import intake, reference, standing, tariff
+from invoices import reference, standing, tariff
 from invoices.content import Party
 from invoices.enums import DocumentType, NoteDirection, State
 from invoices.models import AdvanceUse, Buyer, Invoice, InvoiceLine, Product, Till
@@ -81,7 +81,7 @@ def invoices(wanted: InvoiceFilter) -> QuerySet[Invoice]:
         rows = rows.filter(invoice_date__lte=wanted.until)
     if wanted.buyer_id:
         rows = rows.filter(buyer_id=wanted.buyer_id)
-    text = intake.clean(wanted.text)
+    text = texts.clean(wanted.text)
     if text:
         rows = rows.filter(_found(text))
     return rows
@@ -227,7 +227,7 @@ def _named_page(rows: QuerySet[M], text: str, cursor: str, size: int) -> Page[M]
 def buyers(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Buyer]:
     """Customers by name; digits look for the NTN or CNIC."""
     rows = Buyer.objects.all()
-    text = intake.clean(text)
+    text = texts.clean(text)
     if text.replace("-", "").isdigit():
         return _named_page(
             rows.filter(_begins("ntn_cnic", text.replace("-", ""))), "", cursor, size
@@ -236,7 +236,7 @@ def buyers(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Buyer]
 
 
 def products(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Product]:
-    return _named_page(Product.objects.all(), intake.clean(text), cursor, size)
+    return _named_page(Product.objects.all(), texts.clean(text), cursor, size)
 
 
 def buyer(buyer_id: UUID) -> Buyer:

@@ -30,7 +30,7 @@ from invoices import lifecycle
 from invoices.content import Content, Line, Party
 from invoices.enums import BuyerKind, State
 from invoices.models import Buyer, Invoice, Product, Till
-from invoices.services import catalogue, drafts
+from invoices.services import catalogue, drafts, masters
 from smartinvoicing import clock, env
 from smartinvoicing.errors import Problem
 from smartinvoicing.ids import uuid7
@@ -215,7 +215,7 @@ def _content(day: date, number: int) -> Content:
             Line(product_id=second.pk, quantity=Decimal(100), discount=Decimal(250)),
         ),
     )
-    return drafts.resolved(content)
+    return masters.written_out(content)
 
 
 def _documents(entity: LegalEntity, at: datetime) -> None:

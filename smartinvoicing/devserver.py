@@ -17,6 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -36,7 +37,7 @@ class CannotStart(Exception):
     """A server cannot be found or does not come up. The message is for a person."""
 
 
-class Server:
+class Server(ABC):
     """What PostgreSQL and Valkey have in common: a folder, a port, one child process."""
 
     name: str
@@ -93,14 +94,17 @@ class Server:
                 file.write(secrets.token_hex(24))
         return path.read_text()
 
+    @abstractmethod
     def _lay(self) -> None:
-        raise NotImplementedError
+        """Make what the folder needs before the first start."""
 
+    @abstractmethod
     def command(self) -> list[str | Path]:
-        raise NotImplementedError
+        """The words that start it."""
 
+    @abstractmethod
     def answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it takes questions."""
 
 
 class Postgres(Server):

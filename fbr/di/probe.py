@@ -17,10 +17,6 @@ from fbr.outcomes import Evidence
 PATH: Final = "/pdi/v1/provinces"  # the smallest list there is
 WITHIN_S: Final = 15.0
 
-_NOT_SUBSCRIBED: Final = 900908
-_REFUSED_FAULTS: Final = frozenset({900900, 900901, 900902, 900903, 900904, 900905})
-_BUSY_FAULTS: Final = range(900800, 900900)
-
 
 class Finding(models.TextChoices):
     """What a test of a token came to, in the owner's words."""
@@ -83,11 +79,11 @@ def _is_late(failure: str) -> bool:
 
 
 def _of_fault(code: int, status: int) -> Finding:
-    if code == _NOT_SUBSCRIBED:
+    if code in wire.FORBIDDEN_FAULTS:
         return Finding.FORBIDDEN
-    if code in _REFUSED_FAULTS:
+    if code in wire.REFUSED_FAULTS:
         return Finding.REFUSED
-    if code in _BUSY_FAULTS:
+    if code in wire.THROTTLE_FAULTS:
         return Finding.BUSY
     return _of_status(status)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -13,7 +14,7 @@ from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
 from fbr import channels
-from fbr.models import Outbox
+from fbr.models import Credential, Outbox
 from fbr.services import credentials, tills
 from invoices import lifecycle
 from invoices.enums import State
@@ -49,22 +50,47 @@ def issue(
     till = tills.for_issue(invoice)
     body = channels.dialect_of(invoice.channel).body_of(invoice, lines)
     credential = credentials.for_issue(entity, invoice.environment, till_id=invoice.till_id)
+    hold = tills.hold_of(till, credential)
+    return queue(invoice, body, credential=credential, hold=hold, lines=len(lines), actor=actor)
+
+
+def queue(
+    invoice: Invoice,
+    body: bytes,
+    *,
+    credential: Credential | None,
+    hold: str,
+    lines: int,
+    actor: Actor,
+    **details: Any,
+) -> Outbox:
+    """The bytes of a document that has just become QUEUED, for the worker; and the audit's line.
+
+    hold:    why it waits, "" when it may go at once.
+    details: what the audit says besides.
+    """
     work = Outbox(
         tenant_id=invoice.tenant_id,
         invoice=invoice,
-        version=version,
+        version=invoice.version,
         environment=invoice.environment,
         channel=invoice.channel,
         credential=credential,
         body=body,
         body_sha256=hashlib.sha256(body).hexdigest(),
-        lines=len(lines),
-        hold_reason=tills.hold_of(till, credential),
-        made_at=at,
-        run_after=at,
+        lines=lines,
+        hold_reason=hold,
+        made_at=invoice.state_at,
+        run_after=invoice.state_at,
     )
     issued = audit.event(
-        actor, AuditAction.INVOICE_ISSUED, invoice, at=at, sha256=work.body_sha256, version=version
+        actor,
+        AuditAction.INVOICE_ISSUED,
+        invoice,
+        at=invoice.state_at,
+        sha256=work.body_sha256,
+        version=work.version,
+        **details,
     )
     rows.insert(work, issued)
     return work

@@ -7,20 +7,18 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit
 from accounts.access import Actor, allow
-from accounts.enums import AuditAction, Permission
+from accounts.enums import Permission
 from accounts.models import LegalEntity
 from fbr import selectors
 from fbr.di import codes
 from fbr.models import Outbox
 from fbr.outcomes import Hold
-from fbr.services import credentials
+from fbr.services import credentials, issuing
 from invoices import lifecycle
 from invoices.enums import Channel, State
 from invoices.models import Invoice
 from smartinvoicing.errors import StateConflict
-from smartinvoicing.pg import rows
 
 
 def may_be_sent_again(invoice: Invoice) -> bool:
@@ -60,21 +58,12 @@ def send_again(*, invoice: Invoice, actor: Actor, at: datetime) -> Outbox:
         note=_("Sent again unchanged"),
         also={"problems": [], "version": version},
     )
-    work = Outbox(
-        tenant_id=invoice.tenant_id,
-        invoice=invoice,
-        version=version,
-        environment=last.environment,
-        channel=last.channel,
+    return issuing.queue(
+        invoice,
+        bytes(last.body),
         credential=credential,
-        body=bytes(last.body),
-        body_sha256=last.body_sha256,
+        hold="" if credential else Hold.CREDENTIAL,
         lines=last.lines,
-        hold_reason="" if credential else Hold.CREDENTIAL,
-        made_at=at,
-        run_after=at,
+        actor=actor,
+        unchanged=True,
     )
-    details = {"sha256": work.body_sha256, "version": version, "unchanged": True}
-    issued = audit.event(actor, AuditAction.INVOICE_ISSUED, invoice, at=at, **details)
-    rows.insert(work, issued)
-    return work

@@ -11,9 +11,10 @@ from typing import Final
 from accounts.models import LegalEntity
 from invoices import reference, tax, validation, warnings
 from invoices.content import Content, Line
-from invoices.standing import ALONE, Standing
+from invoices.services import masters
+from invoices.standing import ALONE, Standing, standing_of
 from smartinvoicing import clock
-from smartinvoicing.errors import Problem
+from smartinvoicing.errors import Problem, RuleViolation
 from smartinvoicing.money import ZERO, to_paisa
 
 _GIVEN: Final = ("further_tax", "extra_tax", "fed", "withheld")
@@ -83,13 +84,39 @@ def values_on(content: Content, entity: LegalEntity) -> Callable[[Line], Decimal
     return lambda line: tax.of_line(_supply(line, lists), terms).value
 
 
-def all_problems(
-    noted: list[Problem], content: Content, entity: LegalEntity, *, at: datetime
-) -> list[Problem]:
-    """What could not be read, and what else is wrong: said once, not one after the other."""
-    known = {(problem.field, problem.line) for problem in noted}
-    others = assess(content, entity, at=at).problems
-    return noted + [other for other in others if (other.field, other.line) not in known]
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A document as somebody sends it, judged as it would stand if it were stored.
+
+    content:  with its masters written out, as far as they are here.
+    problems: what could not be read, and what else is wrong: said once, not one after the other.
+    """
+
+    content: Content
+    standing: Standing
+    assessment: Assessment
+    problems: tuple[Problem, ...]
+
+
+def judge(
+    content: Content, noted: Sequence[Problem], entity: LegalEntity, *, at: datetime
+) -> Judgement:
+    """noted: what was already found while `content` was read."""
+    found = list(noted)
+    try:
+        content = masters.written_out(content)
+    except RuleViolation as refused:
+        found += [Problem(**each) for each in refused.details["problems"]]
+    standing = standing_of(content)
+    assessment = assess(content, entity, at=at, standing=standing)
+    known = {(problem.field, problem.line) for problem in found}
+    others = [each for each in assessment.problems if (each.field, each.line) not in known]
+    return Judgement(
+        content=content,
+        standing=standing,
+        assessment=assessment,
+        problems=(*found, *others),
+    )
 
 
 def _supply(line: Line, lists: reference.Reference) -> tax.Supply:

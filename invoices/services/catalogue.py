@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -16,19 +15,15 @@ from django.utils.translation import gettext as _
 from accounts import audit, registration
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
+from accounts.texts import ascii_digits
 from invoices import intake, reference, sale_types, validation
-from invoices.content import Party
+from invoices.content import PARTICULARS, Party
 from invoices.enums import BuyerKind, SaleType, Withholding
 from invoices.models import Buyer, BuyerCheck, Product
 from invoices.rules import lines
 from smartinvoicing import clock
 from smartinvoicing.errors import Problem, RuleViolation
 from smartinvoicing.money import ZERO
-
-_PARTICULARS: Final = (
-    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_schedule", "fed_item"),
-    "petroleum_levy_on",
-)
 
 
 @transaction.atomic
@@ -120,10 +115,10 @@ class Goods:
 
 def read_goods(reader: intake.Reader) -> Goods:
     """A product as a program sends it; what cannot be read stands in the reader's problems."""
-    texts = ("name", "unit", "item_code", *_PARTICULARS)
+    texts = ("name", "unit", "item_code", *PARTICULARS)
     return Goods(
         **{name: reader.text(name) for name in texts},
-        hs_code=intake.clean(reader.text("hs_code")),
+        hs_code=ascii_digits(reader.text("hs_code")),
         sale_type=reader.text("sale_type", SaleType.STANDARD),
         rate=reader.text("rate", "18%"),
         unit_price=reader.not_negative("unit_price", places=4),

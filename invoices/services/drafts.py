@@ -13,24 +13,21 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, registration
+from accounts import audit
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
-from invoices import law, selectors, tax, validation
-from invoices.content import Advance, Content, Line, Party
+from invoices import law, selectors, tax
+from invoices.content import PARTICULARS, PARTY, Advance, Content, Line, Party
 from invoices.enums import (
     EDITABLE,
-    NOTES,
     Channel,
     DocumentType,
-    NoteDirection,
     ServiceFee,
     State,
-    Withholding,
 )
-from invoices.models import AdvanceUse, Buyer, Invoice, InvoiceLine, Product, Till
-from invoices.services import printing
+from invoices.models import AdvanceUse, Invoice, InvoiceLine
+from invoices.services import masters, printing
 from invoices.services.assessing import Assessment, assess
 from invoices.standing import Standing, standing_of
 from smartinvoicing import clock
@@ -39,7 +36,6 @@ from smartinvoicing.ids import uuid7
 from smartinvoicing.money import LARGEST, ZERO
 from smartinvoicing.pg import rows
 
-_PARTY: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
 _COPIED: Final = (
     "description",
     "hs_code",
@@ -50,21 +46,10 @@ _COPIED: Final = (
     "unit_price",
     "discount",
     "retail_price",
-    "sro_schedule",
-    "sro_item",
-    "fed_type",
-    "fed_rate",
     "fed_unit_price",
-    "fed_schedule",
-    "fed_item",
-    "petroleum_levy_on",
-)
-_FROM_PRODUCT: Final = (
-    *("sro_schedule", "sro_item", "fed_type", "fed_rate", "fed_schedule", "fed_item"),
-    "petroleum_levy_on",
+    *PARTICULARS,
 )
 _GIVEN: Final = ("further_tax", "extra_tax", "fed", "withheld")
-_LONGEST_NUMBER: Final = 13  # a CNIC
 _REFERENCE_ONCE: Final = "invoice_client_reference_once"
 _LINE_AMOUNTS: Final = (
     *(name for name in tax.AMOUNTS if name != "discount"),
@@ -103,7 +88,7 @@ def create(
             IntegrityError when there is a document of this id already.
     """
     allow(actor, Permission.WRITE_DRAFTS)
-    content = resolved(content)
+    content = masters.written_out(content)
     standing = standing_of(content)
     assessment = assess(content, entity, at=at, standing=standing)
     _refuse_too_large(assessment)
@@ -134,7 +119,7 @@ def change(
             else saved it meanwhile.
     """
     allow(actor, Permission.WRITE_DRAFTS)
-    content = resolved(content)
+    content = masters.written_out(content)
     entity = LegalEntity.objects.get(pk=invoice.legal_entity_id)
     standing = standing_of(content, apart_from=invoice.pk)
     assessment = assess(content, entity, at=at, standing=standing)
@@ -216,124 +201,6 @@ def reference_once() -> Iterator[None]:
         raise RuleViolation.of([problem]) from error
 
 
-def resolved(content: Content) -> Content:
-    """`content` with the masters that it names by id written out.
-
-    Raises: RuleViolation naming the field when there is no such master here.
-    """
-    problems: list[Problem] = []
-    if content.buyer_id is not None:
-        content = _with_buyer(content, problems)
-    wanted = {line.product_id for line in content.lines if line.product_id is not None}
-    if wanted:
-        content = _with_products(content, Product.objects.in_bulk(wanted), problems)
-    problems += _strangers(content)
-    if len(registration.normal(content.buyer.ntn_cnic)) > _LONGEST_NUMBER:
-        # Cut to fit its column it would look right and be somebody else's.
-        problems += validation.problems_of_number(content.buyer)
-    if problems:
-        raise RuleViolation.of(problems)
-    number = registration.normal(content.buyer.ntn_cnic)
-    if number != content.buyer.ntn_cnic:
-        content = replace(content, buyer=replace(content.buyer, ntn_cnic=number))
-    if not content.withholding:
-        content = replace(content, withholding=Withholding.NONE)
-    if content.document_type in NOTES and not content.direction:
-        content = replace(content, direction=NoteDirection.DECREASE)
-    return content
-
-
-def _strangers(content: Content) -> Iterator[Problem]:
-    """What the document names by id and is not here."""
-    receipts = {each.receipt_id for each in content.advances}
-    documents = receipts | ({content.original_id} if content.original_id else set())
-    known = (
-        set(Invoice.objects.filter(pk__in=documents).values_list("pk", flat=True))
-        if documents
-        else set()
-    )
-    if content.original_id and content.original_id not in known:
-        yield _stranger("original_id", _("There is no such invoice to correct."))
-    if receipts - known:
-        yield _stranger("advances", _("There is no such advance receipt."))
-    if len(receipts) < len(content.advances):
-        yield Problem(
-            code="advance_twice",
-            field="advances",
-            message=_("The same advance receipt stands here twice."),
-            fix=_("Name it once, with the whole amount that this invoice takes of it."),
-        )
-    if content.till_id and not Till.objects.filter(pk=content.till_id).exists():
-        yield _stranger("till_id", _("There is no such till."))
-
-
-def _stranger(field: str, message: str) -> Problem:
-    return Problem(
-        code=f"unknown_{field.removesuffix('_id')}",
-        field=field,
-        message=message,
-        fix=_("Choose one of this business, by its id."),
-    )
-
-
-def _with_buyer(content: Content, problems: list[Problem]) -> Content:
-    if content.buyer_id is None:
-        return content
-    buyer = Buyer.objects.filter(pk=content.buyer_id).first()
-    if buyer is None:
-        problems.append(
-            Problem(
-                code="unknown_buyer",
-                field="buyer_id",
-                message=_("There is no such customer."),
-                fix=_("Choose one from your customers, or send the customer itself."),
-            )
-        )
-        return content
-    if not content.withholding:
-        content = replace(content, withholding=buyer.withholding)
-    if content.buyer.name:
-        return content  # what was typed on the document counts
-    return replace(content, buyer=Party(**{name: getattr(buyer, name) for name in _PARTY}))
-
-
-def _with_products(
-    content: Content, products: dict[object, Product], problems: list[Problem]
-) -> Content:
-    lines = []
-    for number, line in enumerate(content.lines, start=1):
-        product = products.get(line.product_id)
-        if line.product_id is not None and product is None:
-            problems.append(
-                Problem(
-                    code="unknown_product",
-                    field="product_id",
-                    line=number,
-                    message=_("There is no such product."),
-                    fix=_("Choose one from your products, or describe the goods in the line."),
-                )
-            )
-        lines.append(line if product is None or line.description else _filled(line, product))
-    return replace(content, lines=tuple(lines))
-
-
-def _filled(line: Line, product: Product) -> Line:
-    return replace(
-        line,
-        description=product.name,
-        hs_code=line.hs_code or product.hs_code,
-        sale_type=product.sale_type,
-        rate=product.rate,
-        unit=line.unit or product.unit,
-        unit_price=line.unit_price or product.unit_price,
-        retail_price=product.retail_price if line.retail_price is None else line.retail_price,
-        further_tax=ZERO
-        if product.no_further_tax and line.further_tax is None
-        else line.further_tax,
-        **{name: getattr(line, name) or getattr(product, name) for name in _FROM_PRODUCT},
-    )
-
-
 def _refuse_too_large(assessment: Assessment) -> None:
     """Amounts that no column holds; every smaller mistake may stand on a draft."""
     large: list[int | None] = [
@@ -358,7 +225,7 @@ def _refuse_too_large(assessment: Assessment) -> None:
 
 
 def _header(content: Content, assessment: Assessment, standing: Standing) -> dict[str, object]:
-    party = {f"buyer_{name}": getattr(content.buyer, name) for name in _PARTY}
+    party = {f"buyer_{name}": getattr(content.buyer, name) for name in PARTY}
     amounts = {name: getattr(assessment.totals, name) for name in tax.AMOUNTS}
     return {
         **{name: getattr(content, name) for name in _DOCUMENT},
@@ -410,7 +277,7 @@ def content_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Content:
     """A stored document as it was typed. Asks for its advances only where it can have some."""
     return Content(
         **{name: getattr(invoice, name) for name in _DOCUMENT},
-        buyer=Party(**{name: getattr(invoice, f"buyer_{name}") for name in _PARTY}),
+        buyer=Party(**{name: getattr(invoice, f"buyer_{name}") for name in PARTY}),
         advances=tuple(
             Advance(receipt_id=row.receipt_id, value=row.value)
             for row in selectors.advances_of(invoice, lines)

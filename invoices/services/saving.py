@@ -24,7 +24,7 @@ from invoices import selectors
 from invoices.content import Content
 from invoices.enums import EDITABLE
 from invoices.models import Invoice
-from invoices.services import drafts
+from invoices.services import drafts, masters
 from smartinvoicing.errors import NotFound, StateConflict
 
 _KEPT_S: Final = 12 * 3600
@@ -115,4 +115,4 @@ def _place(invoice: Invoice) -> str:
 def _stands_already(invoice: Invoice, content: Content) -> bool:
     """A save that changes nothing leaves no trace."""
     kept = drafts.content_of(invoice, selectors.lines_of(invoice))
-    return kept == drafts.resolved(content)
+    return kept == masters.written_out(content)

@@ -15,10 +15,10 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import texts
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
 from invoices import (
-    editing,
     filling,
     intake,
     line_fields,
@@ -27,6 +27,7 @@ from invoices import (
     representation,
     selectors,
 )
+from invoices.content import PARTY
 from invoices.enums import Withholding
 from invoices.forms import BuyerForm, ProductForm, SearchForm
 from invoices.models import Buyer, Product
@@ -38,7 +39,7 @@ from smartinvoicing.fragments import page_or_part
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
-_OF_PARTY: Final = {f"buyer.{name}": name for name in editing.PARTY}
+_OF_PARTY: Final = {f"buyer.{name}": name for name in PARTY}
 
 
 # --- customers --------------------------------------------------------------------------------
@@ -227,7 +228,7 @@ def product_taxed(request: MemberRequest) -> HttpResponse:
 
 
 def _words(request: HttpRequest) -> str:
-    return intake.clean(request.GET.get("q", ""))[:100]
+    return texts.clean(request.GET.get("q", ""))[:100]
 
 
 def _list(

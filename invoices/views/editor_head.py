@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import LegalEntity
 from invoices import editing, pages, selectors
-from invoices.content import Party
+from invoices.content import PARTY, Party
 from invoices.editing import Sheet
 from invoices.enums import DocumentType, Withholding
 from invoices.forms import HeadForm, Offers
@@ -67,7 +67,7 @@ def kept_aside(sheet: Sheet, *, has_tills: bool, has_scenario: bool) -> frozense
 
 def buyer_note(buyer: Buyer) -> Context:
     """What we know of the chosen customer."""
-    return pages.buyer_note(Party(**{name: getattr(buyer, name) for name in editing.PARTY}))
+    return pages.buyer_note(Party(**{name: getattr(buyer, name) for name in PARTY}))
 
 
 def own_withholding(buyer: Buyer | None) -> str:

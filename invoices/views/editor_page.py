@@ -16,6 +16,7 @@ from accounts.access import Actor
 from accounts.enums import Environment, Permission
 from accounts.models import LegalEntity
 from invoices import amounts, editing, judging, pages, reference
+from invoices.content import PARTY
 from invoices.editing import Sheet
 from invoices.enums import EDITABLE, State
 from invoices.forms import mark
@@ -28,7 +29,7 @@ from smartinvoicing.errors import Problem
 
 Context = dict[str, Any]
 
-_INLINE: Final = tuple(f"buyer_{name}" for name in editing.PARTY)
+_INLINE: Final = tuple(f"buyer_{name}" for name in PARTY)
 _NAMED: Final = frozenset(
     {
         *("buyer", "invoice_date", "client_reference", "scenario", "withholding"),

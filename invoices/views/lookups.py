@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
+from accounts import texts
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from invoices import intake, pages, reference, selectors, tariff, unit_bell
+from invoices import pages, reference, selectors, tariff, unit_bell
 from invoices.models import Buyer, Product
 from smartinvoicing import clock
 from smartinvoicing.templatetags.formats import ntn, rupees
@@ -26,7 +27,7 @@ _WORDS: Final = 120
 
 
 def _words(request: HttpRequest) -> str:
-    return intake.clean(request.GET.get("q", ""))[:100]
+    return texts.clean(request.GET.get("q", ""))[:100]
 
 
 def _options(

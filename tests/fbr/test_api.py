@@ -790,6 +790,20 @@ def test_a_pdf_that_is_not_there_yet_is_on_its_way(program):
 # --- the list ------------------------------------------------------------------------------------
 
 
+def test_a_document_with_a_word_for_a_number_is_judged_with_its_masters(program):
+    """Only what is wrong is said: not that a customer who is named by id has no name."""
+    buyer = program.post("/api/v1/buyers", BUYER).json()
+    line = {**BODY["lines"][0], "quantity": "many"}
+
+    answer = program.post(
+        INVOICES,
+        BODY | {"buyer": None, "buyer_id": buyer["id"], "lines": [line], "issue": True},
+    )
+
+    assert answer.status_code == 422
+    assert codes(answer) == [("0300", "quantity", 1)]
+
+
 def test_the_list_shows_the_newest_first_without_lines(program):
     first = program.create(invoice_date="2026-11-19")
     second = program.create(invoice_date="2026-11-20")
