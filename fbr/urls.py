@@ -7,22 +7,22 @@ from django.urls import include, path
 
 from fbr import (
     api,
-    api_notes,
-    api_tills,
     golive_views,
     list_views,
+    note_api,
+    preview_views,
+    till_api,
+    till_views,
     token_views,
     views,
-    views_preview,
-    views_tills,
 )
 
 page_patterns = (
     [
         path("invoices/<uuid:invoice_id>/issue/", views.issue, name="issue"),
         path("invoices/<uuid:invoice_id>/fbr/", views.panel, name="panel"),
-        path("invoices/<uuid:invoice_id>/preview/", views_preview.preview, name="preview"),
-        path("invoices/<uuid:invoice_id>/again/", views_preview.send_again, name="send_again"),
+        path("invoices/<uuid:invoice_id>/preview/", preview_views.preview, name="preview"),
+        path("invoices/<uuid:invoice_id>/again/", preview_views.send_again, name="send_again"),
         path("fbr/", views.light, name="light"),
         path("fbr/lists/", list_views.lists, name="lists"),
         path("fbr/lists/refresh/", list_views.refresh_lists, name="refresh_lists"),
@@ -42,14 +42,14 @@ page_patterns = (
         path(
             "fbr/go-live/scenarios/choose/", golive_views.scenarios_choose, name="scenarios_choose"
         ),
-        path("fbr/tills/", views_tills.till_list, name="tills"),
-        path("fbr/tills/terms/", views_tills.terms, name="till_terms"),
-        path("fbr/tills/sheet/", views_tills.sheet, name="till_sheet"),
-        path("fbr/tills/<uuid:till_id>/", views_tills.till, name="till"),
-        path("fbr/tills/<uuid:till_id>/token/", views_tills.token, name="till_token"),
-        path("fbr/tills/<uuid:till_id>/test/", views_tills.test, name="till_test"),
-        path("fbr/tills/<uuid:till_id>/release/", views_tills.release, name="till_release"),
-        path("fbr/tills/<uuid:till_id>/retire/", views_tills.retire, name="till_retire"),
+        path("fbr/tills/", till_views.till_list, name="tills"),
+        path("fbr/tills/terms/", till_views.terms, name="till_terms"),
+        path("fbr/tills/sheet/", till_views.sheet, name="till_sheet"),
+        path("fbr/tills/<uuid:till_id>/", till_views.till, name="till"),
+        path("fbr/tills/<uuid:till_id>/token/", till_views.token, name="till_token"),
+        path("fbr/tills/<uuid:till_id>/test/", till_views.test, name="till_test"),
+        path("fbr/tills/<uuid:till_id>/release/", till_views.release, name="till_release"),
+        path("fbr/tills/<uuid:till_id>/retire/", till_views.retire, name="till_retire"),
         path("fbr/environment/", golive_views.environment, name="environment"),
     ],
     "fbr",
@@ -71,7 +71,7 @@ api_patterns = (
         ),
         path(
             "invoices/<uuid:invoice_id>/debit-note",
-            non_atomic_requests(api_notes.InvoiceDebitNote.as_view()),
+            non_atomic_requests(note_api.InvoiceDebitNote.as_view()),
             name="invoice-debit-note",
         ),
         path(
@@ -89,7 +89,7 @@ api_patterns = (
             non_atomic_requests(api.InvoiceEvents.as_view()),
             name="invoice-events",
         ),
-        path("tills", non_atomic_requests(api_tills.Tills.as_view()), name="tills"),
+        path("tills", non_atomic_requests(till_api.Tills.as_view()), name="tills"),
     ],
     "api",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.transaction import non_atomic_requests
 from django.urls import include, path
 
-from invoices import api, api_reference
+from invoices import api, reference_api
 from invoices.views import catalogue, dashboard, editor, invoices, lookups, notes
 
 page_patterns = (
@@ -45,7 +45,7 @@ page_patterns = (
 api_patterns = [
     *(
         path(f"reference/{name}", non_atomic_requests(view.as_view()), name=f"api-reference-{name}")
-        for name, view in api_reference.VIEWS.items()
+        for name, view in reference_api.VIEWS.items()
     ),
     path("buyers", non_atomic_requests(api.Buyers.as_view()), name="api-buyers"),
     path("products", non_atomic_requests(api.Products.as_view()), name="api-products"),

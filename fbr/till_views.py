@@ -15,10 +15,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
 from accounts.texts import clean
-from fbr import pages_tills, selectors, tasks
-from fbr.forms_tills import TermsForm, TillForm, TillTokenForm
+from fbr import selectors, tasks, till_pages
 from fbr.services import credentials, tills
 from fbr.services.tills import Particulars, Terms
+from fbr.till_forms import TermsForm, TillForm, TillTokenForm
 from invoices import selectors as invoice_selectors
 from invoices.models import Till
 from smartinvoicing import clock
@@ -75,7 +75,7 @@ def terms(request: MemberRequest) -> HttpResponse:
 
 def _terms_form(data: QueryDict | None) -> TermsForm:
     known = selectors.pos_terms(invoice_selectors.default_entity())
-    return TermsForm(data, initial=pages_tills.initial_of_terms(known))
+    return TermsForm(data, initial=till_pages.initial_of_terms(known))
 
 
 def _list(request: MemberRequest, form: TillForm, terms_form: TermsForm) -> HttpResponse:
@@ -83,7 +83,7 @@ def _list(request: MemberRequest, form: TillForm, terms_form: TermsForm) -> Http
     tokens, waiting = selectors.tokens_of_tills(found), selectors.waiting_at(found)
     context = {
         "rows": [
-            pages_tills.row(till, tokens.get(till.pk), waiting.get(till.pk, 0)) for till in found
+            till_pages.row(till, tokens.get(till.pk), waiting.get(till.pk, 0)) for till in found
         ],
         "form": form,
         "terms_form": terms_form,
@@ -98,7 +98,7 @@ def sheet(request: MemberRequest) -> HttpResponse:
     """What IRIS asks for when tills are registered, to print and to copy from."""
     entity = invoice_selectors.default_entity()
     used = [till for till in selectors.tills(entity) if till.retired_at is None]
-    context = {"entity": entity, "parts": pages_tills.sheet(entity, used)}
+    context = {"entity": entity, "parts": till_pages.sheet(entity, used)}
     return render(request, "fbr/till_sheet.html", context)
 
 
@@ -196,13 +196,13 @@ def _one(
     waiting = selectors.waiting_at([found]).get(found.pk, 0)
     context = {
         "till": found,
-        "badge": pages_tills.badge(found, credential),
-        "facts": pages_tills.facts(found, credential, waiting),
-        "hold": pages_tills.hold(found, credential),
+        "badge": till_pages.badge(found, credential),
+        "facts": till_pages.facts(found, credential, waiting),
+        "hold": till_pages.hold(found, credential),
         "has_token": credential is not None,
         "form": form,
         "token_form": token_form,
-        "dialogs": [pages_tills.dialog(found)] if found.retired_at is None else [],
+        "dialogs": [till_pages.dialog(found)] if found.retired_at is None else [],
     }
     refused = form.errors or token_form.errors
     return render(request, "fbr/till.html", context, status=422 if refused else 200)
