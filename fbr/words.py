@@ -19,8 +19,6 @@ Scope = Literal["sales", "auth", "purchase", "reported", "pos", "gateway"]
 # code's own; "" where no single step does.
 #   set_unit           put the unit of `Code.put` into the line
 #   set_sale_type      put the kind of supply of `Code.put` into the line
-#   set_rate           choose the rate again from FBR's list
-#   set_registration   choose the customer's registration again
 #   set_today          date the document today (Karachi)
 #   set_withheld_zero  type 0 as tax withheld
 #   clear_extra_tax    empty the extra tax
@@ -30,8 +28,6 @@ Remedy = Literal[
     "",
     "set_unit",
     "set_sale_type",
-    "set_rate",
-    "set_registration",
     "set_today",
     "set_withheld_zero",
     "clear_extra_tax",
@@ -39,6 +35,8 @@ Remedy = Literal[
     "send_again",
 ]
 
+# What the editor does at one press; the others put a text, or are the sender's affair.
+_DEEDS: Final = frozenset({"set_today", "clear_extra_tax", "clear_scenario"})
 _UNFILLED: Final = re.compile(r"\{\d*\}")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 
@@ -80,7 +78,7 @@ def problem_of(found: CodeOnLine, known: Code | None, *, field: str = "") -> Pro
         message=_beside(str(known.meaning), _words(found.text)),
         fix=str(known.fix),
         put=known.put,
-        deed=known.remedy if known.remedy == "clear_scenario" else "",
+        deed=known.remedy if known.remedy in _DEEDS else "",
     )
 
 

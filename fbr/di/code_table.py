@@ -622,21 +622,16 @@ REPORTED: Final[Mapping[str, Row]] = {
 # What mends the document in one step, and the text it puts into the field (`words.Remedy`).
 # With another unit the quantity has to be looked at too: the words of the fix say so.
 REMEDIES: Final[Mapping[str, Mend]] = {
-    "0012": ("set_registration", ""),
-    "0020": ("set_rate", ""),
     "0022": ("set_withheld_zero", "0"),
     "0024": ("set_withheld_zero", "0"),
     "0042": ("set_today", ""),
     "0043": ("set_today", ""),
-    "0046": ("set_rate", ""),
-    "0053": ("set_registration", ""),
     "0055": ("set_withheld_zero", "0"),
     "0060": ("set_unit", "SqY"),
     "0061": ("set_unit", "Bill of lading"),
     "0062": ("set_unit", "MT"),
     "0070": ("set_withheld_zero", "0"),
     "0077": ("send_again", ""),
-    "0079": ("set_rate", ""),
     "0091": ("clear_extra_tax", ""),
     "0096": ("set_unit", "KWH"),
     "0097": ("set_unit", "KG"),
@@ -644,7 +639,6 @@ REMEDIES: Final[Mapping[str, Mend]] = {
     "0101": ("set_sale_type", "Toll Manufacturing"),
     "0204": ("clear_scenario", ""),
     "0205": ("clear_scenario", ""),
-    "0553": ("set_registration", ""),
 }
 
 # FBR's names of the boxes that a code about any amount may mean, and ours.

@@ -2,14 +2,8 @@
 
 from invoices.models.catalogue import Buyer, Product
 from invoices.models.checks import BuyerCheck
-from invoices.models.invoice import (
-    AdvanceUse,
-    Invoice,
-    InvoiceEvent,
-    InvoiceLine,
-    InvoicePdf,
-    Series,
-)
+from invoices.models.history import InvoiceEvent, InvoicePdf
+from invoices.models.invoice import AdvanceUse, Invoice, InvoiceLine
 from invoices.models.reference import (
     DocumentTypeRow,
     HsCode,
@@ -26,6 +20,7 @@ from invoices.models.reference import (
     SroSchedule,
     Unit,
 )
+from invoices.models.series import Series
 from invoices.models.tills import PosTerms, Till
 
 __all__ = [

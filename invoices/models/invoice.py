@@ -18,7 +18,6 @@ from invoices.enums import (
     DocumentType,
     FurtherTaxWhy,
     NoteDirection,
-    Paper,
     PaymentMode,
     SaleType,
     State,
@@ -33,53 +32,6 @@ def rupees(verbose_name: Any, **kwargs: Any) -> Any:
     """Rupees and paisa."""
     kwargs = {"default": 0, **kwargs}
     return models.DecimalField(verbose_name, max_digits=18, decimal_places=2, **kwargs)
-
-
-class Series(TenantModel):
-    """The counter of one run of numbers. Its row lock is what keeps the run without gaps."""
-
-    legal_entity = within_tenant("accounts.LegalEntity", related_name="number_series")
-    environment = models.CharField(max_length=10, choices=Environment)
-    document_type = models.CharField(max_length=14, choices=DocumentType)
-    prefix = models.CharField(max_length=10)
-    year = models.PositiveSmallIntegerField()
-    last = models.PositiveIntegerField(default=0)
-
-    class Meta(TenantModel.Meta):
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            *TenantModel.Meta.constraints,
-            SameTenant("legal_entity", name="series_entity_same_tenant"),
-            models.UniqueConstraint(
-                fields=[
-                    "tenant",
-                    "legal_entity",
-                    "environment",
-                    "document_type",
-                    "prefix",
-                    "year",
-                ],
-                name="invoices_series_once",
-            ),
-        ]
-
-    class Privacy:
-        retention = Retention.TAX
-        subject = "none"
-        basis = "law"
-        personal: ClassVar[dict[str, Category]] = {}
-        plain = (
-            "id",
-            "tenant",
-            "legal_entity",
-            "environment",
-            "document_type",
-            "prefix",
-            "year",
-            "last",
-        )
-
-    def __str__(self) -> str:
-        return f"{self.prefix}-{self.year}"
 
 
 class Invoice(TenantModel):
@@ -419,65 +371,3 @@ class AdvanceUse(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.value} of an advance"
-
-
-class InvoiceEvent(TenantModel):
-    """One change of state, written once by `lifecycle.transition`."""
-
-    invoice = within_tenant("invoices.Invoice", related_name="events")
-    was = models.CharField(max_length=16, choices=State)
-    became = models.CharField(max_length=16, choices=State)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=80)
-    note = models.CharField(max_length=300, blank=True)
-
-    class Meta(TenantModel.Meta):
-        ordering: ClassVar[list[str]] = ["at", "id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            *TenantModel.Meta.constraints,
-            SameTenant("invoice", name="event_invoice_same_tenant"),
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["tenant", "invoice", "at"], name="event_of_invoice"),
-        ]
-
-    class Privacy:
-        retention = Retention.TAX
-        subject = "user"
-        basis = "law"
-        personal = {"actor": Category.IDENTITY, "note": Category.CONTENT}
-        plain = ("id", "tenant", "invoice", "was", "became", "at")
-
-    def __str__(self) -> str:
-        return f"{self.was} → {self.became}"
-
-
-class InvoicePdf(TenantModel):
-    """A rendered copy: the file, its hash, and what it shows."""
-
-    invoice = within_tenant("invoices.Invoice", related_name="pdfs")
-    shows = models.CharField(max_length=16, choices=State)
-    version = models.PositiveIntegerField()
-    paper = models.CharField(max_length=7, choices=Paper, default=Paper.A4)
-    file = models.CharField(max_length=200)
-    sha256 = models.CharField(max_length=64)
-    rendered_at = models.DateTimeField()
-
-    class Meta(TenantModel.Meta):
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            *TenantModel.Meta.constraints,
-            SameTenant("invoice", name="pdf_invoice_same_tenant"),
-            models.UniqueConstraint(
-                fields=["tenant", "invoice", "shows", "version", "paper"], name="pdf_once_a_version"
-            ),
-        ]
-
-    class Privacy:
-        retention = Retention.TAX
-        subject = "buyer"
-        basis = "law"
-        personal = {"file": Category.CONTENT}
-        plain = ("id", "tenant", "invoice", "shows", "version", "paper", "sha256", "rendered_at")
-
-    def __str__(self) -> str:
-        return self.file

@@ -271,6 +271,7 @@ def _of_given_taxes(
             "extra_tax",
             _("FBR takes no extra tax on this kind of supply."),
             _("Leave it empty."),
+            deed="clear_extra_tax",
         )
     rate = reference.rate(line.rate)
     due = tax.further_tax(

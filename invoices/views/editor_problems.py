@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from invoices import editing, pages
 from invoices.enums import DocumentType, NoteDirection, Withholding
 from invoices.judging import Fault
 from invoices.warnings import MERGE
+from smartinvoicing import clock
 from smartinvoicing.errors import Problem
 from smartinvoicing.templatetags.formats import karachi_date
 
@@ -20,7 +22,12 @@ Context = dict[str, Any]
 
 DANGER: Final = "danger"
 LOOK_TWICE: Final = "attention"
-_CLEAR_SCENARIO: Final = "clear_scenario"
+_TODAY: Final = "set_today"
+# Deeds that empty a field: which, whether of the line, and what the button says.
+_EMPTIED: Final[Mapping[str, tuple[str, bool, Any]]] = {
+    "clear_scenario": ("scenario", False, gettext_lazy("Remove the scenario")),
+    "clear_extra_tax": ("extra_tax", True, gettext_lazy("Empty the extra tax")),
+}
 _WORDS: Final[Mapping[str, Any]] = {
     "withholding": Withholding,
     "direction": NoteDirection,
@@ -48,8 +55,15 @@ def mend_of(problem: Problem, field: str, prefix: str) -> Context | None:
         # The page names its draft, so that it may be sent here at any time.
         anew = reverse("invoices:new")
         return {"label": label, "name": "merge_lines", "value": prefix, "url": anew}
-    if problem.deed == _CLEAR_SCENARIO:
-        return _put("scenario", "", _("Remove the scenario"))
+    if problem.deed in _EMPTIED:
+        emptied, of_line, label = _EMPTIED[problem.deed]
+        if of_line and not prefix:
+            return None
+        return _put(f"{prefix}-{emptied}" if of_line else emptied, "", str(label))
+    if problem.deed == _TODAY:
+        today = clock.karachi_date(clock.now())
+        label = _("Put %(text)s") % {"text": karachi_date(today)}
+        return _put("invoice_date", today.isoformat(), label)
     known = field in editing.LINE if prefix else field in editing.HEAD
     if not problem.put or not known or field == "buyer":
         return None  # a chosen customer is mended where it is kept

@@ -245,8 +245,6 @@ def test_is_known_tells_whether_we_have_words(code, known):
 REMEDY_OF = {
     "set_unit": {"unit"},
     "set_sale_type": {"sale_type"},
-    "set_rate": {"rate"},
-    "set_registration": {"buyer.registration_type"},
     "set_today": {"invoice_date"},
     "set_withheld_zero": {"withheld"},
     "clear_extra_tax": {"extra_tax"},
@@ -333,3 +331,18 @@ def test_a_refusal_in_words_only_is_told_in_those_words():
         message="FBR refused this without a code. FBR says: “Wrong.”",
         fix="Correct what FBR names and send again; if unclear, ask our support.",
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "deed"),
+    [
+        ("0042", "set_today"),
+        ("0043", "set_today"),
+        ("0091", "clear_extra_tax"),
+        ("0204", "clear_scenario"),
+        ("0077", ""),  # the sender's own button
+        ("0096", ""),  # mended by the text it puts
+    ],
+)
+def test_a_refusal_brings_what_the_editor_does_at_one_press(code, deed):
+    assert codes.problem_of(CodeOnLine(code=code, text="", line=1)).deed == deed

@@ -418,6 +418,26 @@ def test_a_press_puts_what_is_right_into_the_field(browser, changes, button, fie
     assert not Invoice.objects.exists()
 
 
+REDUCED = {
+    "lines-0-sale_type": "Goods at Reduced Rate",
+    "lines-0-rate": "1%",
+    "lines-0-sro_schedule": "EIGHTH SCHEDULE Table 1",
+    "lines-0-sro_item": "82",
+}
+
+
+def test_a_press_empties_the_extra_tax_where_fbr_takes_none(browser):
+    """The kind of supply does not ask for it: empty, the field is gone."""
+    page = page_of(**REDUCED, **{"lines-0-extra_tax": "5"})
+    shown = browser.post(reverse("invoices:preview"), page, headers=HTMX)
+    assert 'name="put" value="lines-0-extra_tax="' in text_of(shown)
+
+    drawn = sent_by(browser.post(reverse("invoices:new"), page | {"put": "lines-0-extra_tax="}))
+
+    assert "lines-0-extra_tax" not in drawn
+    assert drawn["lines-0-rate"] == "1%"
+
+
 @pytest.mark.parametrize(
     "button", ["", "=", "lines-9-unit=KG", "lines-0-nothing=x", "csrf=x", "lines-0=x", "draft=x"]
 )
