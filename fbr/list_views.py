@@ -203,6 +203,7 @@ def register(request: MemberRequest) -> HttpResponse:
     context = {
         "walk": pages.walk_row(buyer_checks.last_walk()),
         "rows": [pages.differing_row(row) for row in selectors.differing_buyers(most=_SHOWN)],
+        "asked": buyer_checks.has_asked(),
         "url": reverse("fbr:register"),
         "may_write": may_write,
     }

@@ -58,6 +58,11 @@ def last_of(number: str) -> BuyerCheck | None:
     return BuyerCheck.objects.filter(ntn_cnic=number).order_by("-checked_at", "-id").first()
 
 
+def has_asked() -> bool:
+    """Whether FBR has said anything of any customer of this business."""
+    return BuyerCheck.objects.exists()
+
+
 def check(*, number: str, actor: Actor, at: datetime, within_s: float = ENTRY_S) -> BuyerCheck:
     """What the register says of `number`: the answer that holds, else FBR's. In no transaction.
 

@@ -525,6 +525,21 @@ def test_without_javascript_the_register_has_a_page(browser, mill):
 
 
 @committed
+def test_the_register_claims_no_agreement_before_anybody_was_asked_about(browser, mill):
+    address = reverse("fbr:register")
+
+    before = browser.get(address).content.decode()
+    with tenancy.in_tenant(mill.pk):
+        make_buyer(ntn_cnic=ACTIVE)
+        check(ACTIVE)
+    after = browser.get(address).content.decode()
+
+    assert "Nobody was asked about yet" in before
+    assert "No differences" not in before
+    assert "No differences" in after
+
+
+@committed
 def test_the_page_of_all_customers_begins_a_walk_and_shows_it(browser, mill):
     with tenancy.in_tenant(mill.pk):
         make_buyer(ntn_cnic=NOBODY, name="Sample Sons")
