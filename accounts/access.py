@@ -21,7 +21,7 @@ _ADMIN: Final = frozenset(Permission)
 MAY: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: _ADMIN,
-    Role.ACCOUNTANT: _CLERK | {Permission.SETTLE, Permission.SEE_AUDIT},
+    Role.ACCOUNTANT: _CLERK | {Permission.SETTLE, Permission.CANCEL, Permission.SEE_AUDIT},
     Role.OPERATOR: _CLERK,
     Role.VIEWER: _READ,
     Role.AUDITOR: _READ | {Permission.SEE_AUDIT},
@@ -34,6 +34,7 @@ SCOPES: Final = (
     Permission.ISSUE_INVOICE,
     Permission.WRITE_CATALOGUE,
     Permission.SETTLE,
+    Permission.CANCEL,
 )
 
 

@@ -72,6 +72,8 @@ def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
         and "FBR_POS_SANDBOX_URL must be FBR's own host in production.",
         "E014": settings.FBR_POS_PRODUCTION_URL != settings.FBR_OFFICIAL_POS_PRODUCTION_URL
         and "FBR_POS_PRODUCTION_URL must be FBR's own host in production.",
+        "E015": len(settings.INSTANCE_ID) < 20
+        and "INSTANCE_ID is shorter than 20 characters: no copy could be told from this one.",
     }
     return [Error(text, id=f"smartinvoicing.{code}") for code, text in wrong.items() if text]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -41,6 +42,10 @@ DEBUG = False
 SECRET_KEY = env.secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 FIELD_KEYS = [env.key("FIELD_KEY")]
+# What tells this installation from a copy of it. Outside production it follows from the key.
+INSTANCE_ID = env.secret(
+    "INSTANCE_ID", "" if PRODUCTION else hashlib.sha256(b"instance " + SECRET_KEY.encode()).hexdigest()
+)
 PORT = env.integer("PORT", 8000)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1]")
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
@@ -272,6 +277,7 @@ FBR_TICK_S = env.integer("FBR_TICK_S", 15, least=1)
 FBR_SWEEP_S = env.integer("FBR_SWEEP_S", 30, least=1)
 FBR_CONCURRENCY = env.integer("FBR_CONCURRENCY", 8, least=1)
 FBR_CONCURRENCY_PER_CREDENTIAL = env.integer("FBR_CONCURRENCY_PER_CREDENTIAL", 2, least=1)
+FBR_CALLS_PER_SECOND = env.integer("FBR_CALLS_PER_SECOND", 20, least=1)  # with one token
 FBR_VALIDATE_FIRST = env.boolean("FBR_VALIDATE_FIRST", default=False)
 
 # What a taxpayer types into IRIS about us.

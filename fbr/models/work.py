@@ -31,7 +31,11 @@ class Call(models.TextChoices):
 
 
 class Outbox(TenantModel):
-    """One version of a document that FBR must hear of. `attempt_no` is the fence."""
+    """One version of a document that FBR must hear of. `attempt_no` is the fence.
+
+    is_bulk:  nobody sits and waits for it; a part of the line is kept for the others.
+    deadline: until when law wants it there; known once a line that was away is back.
+    """
 
     invoice = within_tenant("invoices.Invoice", related_name="work")
     version = models.PositiveIntegerField()
@@ -43,6 +47,8 @@ class Outbox(TenantModel):
     lines = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=WorkState, default=WorkState.WAITING)
     hold_reason = models.CharField(max_length=20, choices=Hold, blank=True)
+    is_bulk = models.BooleanField(default=False)
+    deadline = models.DateTimeField(null=True)
     made_at = models.DateTimeField()
     run_after = models.DateTimeField()
     attempt_no = models.PositiveIntegerField(default=0)
@@ -93,6 +99,8 @@ class Outbox(TenantModel):
             "lines",
             "state",
             "hold_reason",
+            "is_bulk",
+            "deadline",
             "made_at",
             "run_after",
             "attempt_no",

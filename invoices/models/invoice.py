@@ -102,6 +102,9 @@ class Invoice(TenantModel):
     fbr_dated = models.CharField(_("dated by FBR"), max_length=40, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     void_reason = models.CharField(max_length=300, blank=True)
+    # Of what FBR hears: two documents with the same one may be one supply typed twice.
+    fingerprint = models.CharField(max_length=64, blank=True)
+    issued_offline = models.BooleanField(default=False)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -159,6 +162,11 @@ class Invoice(TenantModel):
                 fields=["tenant", "original"],
                 condition=Q(original__isnull=False),
                 name="invoice_notes_of",
+            ),
+            models.Index(
+                fields=["tenant", "fingerprint"],
+                condition=~Q(fingerprint=""),
+                name="invoice_by_fingerprint",
             ),
             models.Index(
                 fields=["tenant", "buyer_ntn_cnic"],
@@ -226,6 +234,8 @@ class Invoice(TenantModel):
             "fbr_number",
             "fbr_dated",
             "accepted_at",
+            "fingerprint",
+            "issued_offline",
         )
 
     def __str__(self) -> str:

@@ -37,6 +37,7 @@ OUTSIDE = {
     "django_content_type",
     "django_migrations",
     "django_session",
+    "fbr_breaker",
     "fbr_unknowncode",
     "invoices_documenttyperow",
     "invoices_hscode",
@@ -53,6 +54,7 @@ OUTSIDE = {
     "invoices_sroschedule",
     "invoices_unit",
     "mfa_authenticator",
+    "smartinvoicing_installation",
     "usersessions_usersession",
 }
 

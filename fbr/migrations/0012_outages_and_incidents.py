@@ -1,0 +1,7 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("fbr", "0011_cancelling")]
+
+    operations = []
