@@ -3,9 +3,11 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN ["python", "-m", "venv", "/venv"]
-COPY requirements/runtime.lock /tmp/runtime.lock
+# `local` brings PostgreSQL's programs along, for the service that makes backups.
+ARG LOCK=runtime
+COPY requirements/${LOCK}.lock /tmp/chosen.lock
 # Wheels only: nothing is compiled, so nothing of a compiler has to be here.
-RUN ["/venv/bin/pip", "install", "--require-hashes", "--only-binary", ":all:", "-r", "/tmp/runtime.lock"]
+RUN ["/venv/bin/pip", "install", "--require-hashes", "--only-binary", ":all:", "-r", "/tmp/chosen.lock"]
 RUN ["/venv/bin/pip", "uninstall", "--yes", "pip", "setuptools"]
 
 FROM python:3.11-slim-bookworm
@@ -15,7 +17,8 @@ RUN apt-get update \
         fonts-noto-core libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin app \
-    && install -d -o app -g app /data/media
+    && install -d -o app -g app /data/media /data/anchors \
+    && install -d -o 999 -g 999 /backups/first /backups/second
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .

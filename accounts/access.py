@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -40,15 +40,19 @@ SCOPES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who does a deed: a person, a key or the system, and what they may do here."""
+    """Who does a deed: a person, a key or the system, and what they may do here.
+
+    address: the network address that it came from, where one is known; for the trail alone.
+    """
 
     name: str
     permissions: frozenset[Permission]
     user_id: UUID | None = None
+    address: str = field(default="", compare=False, repr=False)
 
     @classmethod
-    def person(cls, user_id: UUID, role: Role) -> Actor:
-        return cls(name=f"user:{user_id}", permissions=MAY[role], user_id=user_id)
+    def person(cls, user_id: UUID, role: Role, *, address: str = "") -> Actor:
+        return cls(name=f"user:{user_id}", permissions=MAY[role], user_id=user_id, address=address)
 
     @classmethod
     def key(cls, key_id: UUID, scopes: Iterable[str]) -> Actor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from axes.helpers import get_client_ip_address
 from django.core.cache import caches
 from django.db import transaction
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -86,7 +87,7 @@ def entered(request: Request) -> Iterator[Actor]:
     """The key's tenant and one transaction in it."""
     holder: Any = request.user
     with tenancy.in_tenant(holder.tenant_id), transaction.atomic():
-        yield holder.actor
+        yield replace(holder.actor, address=get_client_ip_address(request) or "")
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself

@@ -10,16 +10,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import selectors
+from accounts import pages, selectors
 from accounts.access import Actor
 from accounts.enums import Environment, Permission
+from smartinvoicing import arming
 
 # URL names of higher floors are strings: a test resolves each.
 _NAV: Final = (
     ("invoices:dashboard", gettext_lazy("Today"), "home", Permission.VIEW),
     ("invoices:list", gettext_lazy("Invoices"), "invoice", Permission.VIEW),
+    ("fbr:red_list", gettext_lazy("Red list"), "alert", Permission.VIEW),
     ("invoices:buyers", gettext_lazy("Customers"), "people", Permission.VIEW),
     ("invoices:products", gettext_lazy("Products"), "box", Permission.VIEW),
+    ("invoices:closings", gettext_lazy("Closings"), "lock", Permission.VIEW),
+    ("fbr:incidents", gettext_lazy("Incidents"), "plug", Permission.VIEW),
     ("accounts:business", gettext_lazy("Business"), "building", Permission.MANAGE_BUSINESS),
     ("accounts:members", gettext_lazy("People"), "person", Permission.MANAGE_MEMBERS),
     ("accounts:api_keys", gettext_lazy("API keys"), "key", Permission.MANAGE_KEYS),
@@ -35,11 +39,13 @@ def page(request: HttpRequest) -> dict[str, Any]:
     # An error page is drawn after the view's transaction ended: it asks the database nothing.
     if membership is None or not connection.in_atomic_block:
         return base
+    environment, ringing = selectors.head_of_page()
     return base | {
         "tenant": membership.tenant,
         "memberships": request.memberships,  # type: ignore[attr-defined]  # MemberRequest
         "nav": _nav(request, request.actor),  # type: ignore[attr-defined]
-        "environment_banner": _banner(request.actor),  # type: ignore[attr-defined]
+        "bell": pages.bell(ringing),
+        "environment_banner": _banner(request.actor, environment),  # type: ignore[attr-defined]
     }
 
 
@@ -59,10 +65,19 @@ def _is_here(url: str, path: str) -> bool:
     return path == url or (url != "/" and path.startswith(url))
 
 
-def _banner(actor: Actor) -> dict[str, str] | None:
-    """Outside FBR's production nothing counts; that must not be forgotten on any page."""
-    entity = selectors.legal_entities().only("environment").first()
-    if entity is not None and entity.environment == Environment.PRODUCTION:
+def _banner(actor: Actor, environment: str) -> dict[str, str] | None:
+    """Outside FBR's production nothing counts, and of a copy nothing leaves; that must not be
+    forgotten on any page."""
+    if not arming.is_armed():
+        return {
+            "tone": "danger",
+            "icon": "pause",
+            "word": _("Not armed:"),
+            "text": _("this is a copy or was restored; nothing is sent to FBR or by mail."),
+            "url": "",
+            "action": "",
+        }
+    if environment == Environment.PRODUCTION:
         return None
     may_manage = actor.may(Permission.MANAGE_BUSINESS)
     return {

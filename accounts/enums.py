@@ -106,6 +106,20 @@ class NoticeKind(models.TextChoices):
     QUARANTINED = "quarantined", _("Documents were set aside after a restore")
 
 
+class AuditFault(models.TextChoices):
+    """What the verifier of the audit trail may find."""
+
+    EDITED = "edited", _("was changed")
+    MISSING = "missing", _("is gone")
+    MOVED = "moved", _("stands in another place than it was written")
+    PLANTED = "planted", _("was put there past the chain")
+    HEAD = "head", _("is not where the chain should end")
+    PRIVATE = "private", _("does not fit the personal values beside it")
+    ANCHORED = "anchored", _("is not what was laid down outside the database")
+    FILE = "file", _("is an anchor file that is gone or was changed")
+    SIGNATURE = "signature", _("has no signature of ours")
+
+
 class Environment(models.TextChoices):
     """FBR's two worlds. A legal entity is in one of them at a time."""
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.access import Actor, allow
 from accounts.enums import Permission
@@ -57,3 +65,36 @@ def signed_in(view: View) -> View:
 
     guarded.permission = None  # type: ignore[attr-defined]  # the isolation test reads it
     return guarded
+
+
+def proved_lately(request: MemberRequest, *, at: datetime) -> bool:
+    """Whether this person gave a password or code in the last ten minutes, at sign-in or since.
+
+    A view asks it after it has found its object: a stranger's object is not found, whoever asks.
+    """
+    records = get_authentication_records(request, request.user)
+    proved_at = max((record["at"] for record in records), default=0.0)
+    return bool(at.timestamp() - proved_at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+
+
+def to_proof(request: MemberRequest) -> HttpResponseBase:
+    """To the question who this is, and from there back to the page."""
+    method = get_adapter().get_reauthentication_methods(request.user)[0]
+    page = request.get_full_path() if request.method == "GET" else request.path
+    back = urlencode({REDIRECT_FIELD_NAME: page})
+    return redirect(f"{method['url']}?{back}")
+
+
+def showed_factor(request: MemberRequest, *, at: datetime) -> bool:
+    """Whether this person gave the code of a second factor in the last ten minutes."""
+    records = get_authentication_records(request, request.user)
+    shown_at = max((each["at"] for each in records if each["method"] == "mfa"), default=0.0)
+    return bool(at.timestamp() - shown_at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+
+
+def to_factor(request: MemberRequest) -> HttpResponseBase:
+    """To the question for the code, and back; to switching it on where there is none yet."""
+    if not is_mfa_enabled(request.user):
+        return redirect("mfa_index")
+    back = urlencode({REDIRECT_FIELD_NAME: request.path})
+    return redirect(f"{reverse('mfa_reauthenticate')}?{back}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from axes.helpers import get_client_ip_address
 from django.http import HttpRequest, HttpResponse
 
 from accounts import selectors, tenancy
@@ -34,6 +35,10 @@ class TenantMiddleware:
         if membership is None:
             return self.get_response(request)
         request.membership = membership  # type: ignore[attr-defined]
-        request.actor = Actor.person(request.user.pk, Role(membership.role))  # type: ignore[attr-defined]
+        request.actor = Actor.person(  # type: ignore[attr-defined]
+            request.user.pk,
+            Role(membership.role),
+            address=get_client_ip_address(request) or "",
+        )
         with tenancy.in_tenant(membership.tenant_id):
             return self.get_response(request)

@@ -10,11 +10,29 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from accounts import selectors
-from accounts.enums import Activity, AuditAction, Environment, Permission, Role, Sector
-from accounts.models import ApiKey, AuditEvent, Invitation, LegalEntity, Membership, User
+from accounts import notice_words, selectors
+from accounts.access import Actor
+from accounts.bells import BELLS, TONES
+from accounts.enums import (
+    Activity,
+    AuditAction,
+    Environment,
+    NoticeKind,
+    Permission,
+    Role,
+    Sector,
+)
+from accounts.models import (
+    ApiKey,
+    AuditEvent,
+    Invitation,
+    LegalEntity,
+    Membership,
+    Notice,
+    User,
+)
 
 Row = dict[str, Any]
 
@@ -31,11 +49,15 @@ _WORDS: Final = {
     "credential": gettext_lazy("FBR token"),
     "golive": gettext_lazy("Way to production"),
     "scenariorun": gettext_lazy("Sandbox scenario"),
+    "incident": gettext_lazy("Incident"),
+    "offlinespell": gettext_lazy("Documents issued offline"),
+    "statement": gettext_lazy("List from FBR"),
 }
 _PAGES: Final = {
     "invoice": "invoices:detail",
     "buyer": "invoices:buyer",
     "product": "invoices:product",
+    "statement": "fbr:statement",
 }
 
 
@@ -235,3 +257,35 @@ def _page_of(event: AuditEvent) -> str:
         return reverse(_PAGES[event.object_type], args=[event.object_id])
     except (KeyError, NoReverseMatch):
         return ""
+
+
+# --- the bell ---------------------------------------------------------------------------------
+
+_URGENCY: Final = {
+    "danger": gettext_lazy("Now"),
+    "attention": gettext_lazy("Soon"),
+    "wait": gettext_lazy("Good to know"),
+}
+
+
+def bell(ringing: int) -> Row:
+    """The bell in the head of each page: how many matters are open."""
+    if not ringing:
+        return {"count": 0, "label": _("Nothing needs you")}
+    label = ngettext("%(n)s matter needs somebody", "%(n)s matters need somebody", ringing)
+    return {"count": ringing, "label": label % {"n": ringing}}
+
+
+def notices(rows: Iterable[Notice], actor: Actor) -> list[Row]:
+    """Groups by urgency, each with its matters; a button only where this person may do it."""
+    found: dict[str, list[Row]] = {tone: [] for tone in TONES}
+    for row in rows:
+        words = notice_words.said(row)
+        if not actor.may(BELLS[NoticeKind(row.kind)].may):
+            words["url"] = ""
+        found[words["tone"]].append(words)
+    return [
+        {"title": _URGENCY[tone], "tone": tone, "notices": matters}
+        for tone, matters in found.items()
+        if matters
+    ]

@@ -9,7 +9,17 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from accounts import tenancy
-from accounts.models import ApiKey, AuditEvent, Invitation, LegalEntity, Membership, Tenant, User
+from accounts.models import (
+    ApiKey,
+    AuditCheck,
+    AuditEvent,
+    Invitation,
+    LegalEntity,
+    Membership,
+    Notice,
+    Tenant,
+    User,
+)
 
 
 @transaction.atomic
@@ -49,6 +59,25 @@ def legal_entities() -> models.QuerySet[LegalEntity]:
     return LegalEntity.objects.order_by("id")
 
 
+def open_notices(*, most: int) -> list[Notice]:
+    """What the bell rings for, what is due first before the rest."""
+    rows = Notice.objects.filter(cleared_at=None)
+    return list(rows.order_by(models.F("due_at").asc(nulls_last=True), "posted_at", "id")[:most])
+
+
+def head_of_page() -> tuple[str, int]:
+    """The environment of the business, and how many notices are open: asked by each page, once."""
+    open_ones = Notice.objects.filter(cleared_at=None).order_by().values("tenant")
+    count = open_ones.annotate(count=models.Count("id")).values("count")
+    row = (
+        legal_entities()
+        .annotate(ringing=models.Subquery(count))
+        .values_list("environment", "ringing")
+    )
+    environment, ringing = row.first() or ("", None)
+    return environment, ringing or 0
+
+
 def audit_page(*, before: UUID | None = None, size: int = 50) -> list[AuditEvent]:
     """The newest deeds, or those older than the event `before`; ids sort by time."""
     rows = AuditEvent.objects.order_by("-at", "-id")
@@ -57,6 +86,11 @@ def audit_page(*, before: UUID | None = None, size: int = 50) -> list[AuditEvent
         if edge is not None:
             rows = rows.filter(models.Q(at__lt=edge.at) | models.Q(at=edge.at, id__lt=edge.id))
     return list(rows[:size])
+
+
+def audit_check() -> AuditCheck:
+    """When the trails were last laid down outside, and what the last look at them all found."""
+    return AuditCheck.objects.get()
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:

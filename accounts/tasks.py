@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accounts.services import housekeeping
-from smartinvoicing import clock
+from accounts.services import anchoring, audit_checks, housekeeping
+from smartinvoicing import arming, clock
 from smartinvoicing.celery import app
 
 
@@ -16,3 +16,28 @@ def heartbeat() -> None:
 @app.task(name="accounts.forget_replays")
 def forget_replays() -> None:
     housekeeping.forget_replays(at=clock.now())
+
+
+# --- the audit trail: each takes what is due, so one run makes up for many --------------------
+
+
+@app.task(name="accounts.anchor_audit")
+def anchor_audit() -> None:
+    """Lay this hour's heads down outside the database, unless that is done.
+
+    A copy of the database lays nothing down among the files of the true one.
+    """
+    if arming.is_armed():
+        anchoring.anchor(at=clock.now())
+
+
+@app.task(name="accounts.sign_anchors")
+def sign_anchors() -> None:
+    """Sign the days that are over."""
+    anchoring.sign(at=clock.now())
+
+
+@app.task(name="accounts.verify_audit")
+def verify_audit() -> None:
+    """Once a night, walk every chain; what is wrong is logged and kept."""
+    audit_checks.check(at=clock.now())

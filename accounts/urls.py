@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts import views
+from accounts import audit_views, views
 
 app_name = "accounts"
 
@@ -22,5 +22,7 @@ urlpatterns = [
     path("people/invitations/<uuid:invitation_id>/withdraw/", views.withdraw, name="withdraw"),
     path("keys/", views.keys, name="api_keys"),
     path("keys/<uuid:key_id>/revoke/", views.revoke_key, name="revoke_key"),
-    path("audit/", views.audit_trail, name="audit"),
+    path("bell/", views.notices, name="notices"),
+    path("audit/", audit_views.audit_trail, name="audit"),
+    path("audit/export/", audit_views.export, name="audit_export"),
 ]

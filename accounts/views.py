@@ -1,4 +1,4 @@
-"""Pages of people, their businesses, keys and the audit trail."""
+"""Pages of people, their businesses and keys."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ from accounts.services import sign_up
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation
 from smartinvoicing.forms import attempt
+from smartinvoicing.fragments import is_fragment
 
 THEMES: Final = frozenset({"light", "dark"})
 THEME_KEPT: Final = timedelta(days=365)
-AUDIT_PAGE: Final = 50
+MOST_NOTICES: Final = 300
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -339,30 +340,14 @@ def revoke_key(request: MemberRequest, key_id: UUID) -> HttpResponse:
     return redirect("accounts:api_keys")
 
 
-# --- the audit trail --------------------------------------------------------------------------
+# --- the bell ---------------------------------------------------------------------------------
 
 
 @require_GET
-@member_required(Permission.SEE_AUDIT)
-def audit_trail(request: MemberRequest) -> HttpResponse:
-    """Who did what, newest first."""
-    here, before = reverse("accounts:audit"), request.GET.get("before", "")
-    events = selectors.audit_page(before=_id(before) if before else None, size=AUDIT_PAGE + 1)
-    shown = events[:AUDIT_PAGE]
-    older = f"{here}?before={shown[-1].pk}" if len(events) > AUDIT_PAGE else ""
-    return _page(
-        request,
-        "accounts/audit.html",
-        rows=pages.deeds(shown),
-        newer=here if before else "",
-        older=older,
-        verdict=None,
-        export_url="",
-    )
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Http404 from error
+@member_required(Permission.VIEW)
+def notices(request: MemberRequest) -> HttpResponse:
+    """What needs somebody, the most urgent first; for htmx the bell itself."""
+    if is_fragment(request):
+        return render(request, "accounts/_bell.html")
+    found = selectors.open_notices(most=MOST_NOTICES)
+    return render(request, "accounts/notices.html", {"groups": pages.notices(found, request.actor)})

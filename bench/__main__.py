@@ -12,6 +12,8 @@ FIGURES: Final = (
     "create_rate",
     "issue_to_accepted",
     "report_rate",
+    "drain_rate",
+    "fairness",
     "scenario_run",
     "list_page",
     "tax_lines",

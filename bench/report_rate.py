@@ -49,7 +49,7 @@ def measure(admin: str, key: str, tenant_id: UUID) -> None:
         for tenant in tenants:
             _queue(tenant)
         with (
-            rig.worker("reporting", rig.CONCURRENCY + 4, FBR_DI_URL=server.url),
+            rig.worker("reporting", 4, FBR_DI_URL=server.url),
             psycopg2.connect(admin) as connection,
             connection.cursor() as cursor,
         ):

@@ -80,8 +80,8 @@ def set_up_django() -> None:
 
 
 @contextlib.contextmanager
-def running(*words: str | Path, ready: Callable[[], bool], **env: str) -> Iterator[None]:
-    """A process of ours until the block ends."""
+def running(*words: str | Path, ready: Callable[[], bool], **env: str) -> Iterator[int]:
+    """A process of ours until the block ends; its number."""
     process = subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=ROOT,
@@ -95,7 +95,7 @@ def running(*words: str | Path, ready: Callable[[], bool], **env: str) -> Iterat
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{words} did not start")
             time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -127,8 +127,8 @@ def web(**env: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def worker(queues: str, concurrency: int, **env: str) -> Iterator[None]:
-    """A Celery worker that answered a ping."""
+def worker(queues: str, concurrency: int, **env: str) -> Iterator[int]:
+    """A Celery worker that answered a ping; its number."""
     from smartinvoicing.celery import app  # noqa: PLC0415 -- after the environment is known
 
     name = f"{queues}-bench@loopback"
@@ -140,8 +140,8 @@ def worker(queues: str, concurrency: int, **env: str) -> Iterator[None]:
         *words,
         ready=lambda: bool(app.control.ping([name], timeout=0.5)),
         **env,
-    ):
-        yield
+    ) as pid:
+        yield pid
 
 
 def rows_of(cursor: Any, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from fbr.models import UnknownCode
-from fbr.services import reviewing
+from accounts.models import User
+from fbr.models import UnknownCode, WitnessRequest
+from fbr.services import claiming, reviewing
 from smartinvoicing import clock
+from smartinvoicing.errors import AppError
 
 
 class ReviewForm(ActionForm):
@@ -73,4 +75,60 @@ class UnknownCodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic o
         self.message_user(request, said % count, messages.SUCCESS)
 
 
+class IsOpen(admin.SimpleListFilter):
+    title = _("open")
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Waits")), ("no", _("Closed"))]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[WitnessRequest]
+    ) -> models.QuerySet[WitnessRequest]:
+        if self.value() in {"yes", "no"}:
+            return queryset.filter(closed_at__isnull=self.value() == "yes")
+        return queryset
+
+
+class WitnessRequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A business of one says that FBR does not have a document: somebody of ours looks with them.
+
+    Look at IRIS together with the owner, on their screen, before you confirm.
+    """
+
+    list_display = ("number", "environment", "business", "asked_at", "ripe_at", "closed_at")
+    list_filter = (IsOpen, "environment")
+    search_fields = ("number",)
+    ordering = ("ripe_at",)
+    show_full_result_count = False
+    actions = ("confirm",)
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_witness_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("fbr.change_witnessrequest")
+
+    @admin.action(
+        permissions=["witness"], description=_("I looked with them: FBR does not have it")
+    )
+    def confirm(self, request: HttpRequest, queryset: models.QuerySet[WitnessRequest]) -> None:
+        for asked in queryset.filter(closed_at=None):
+            try:
+                with transaction.atomic():
+                    claiming.witness(request=asked, user=cast("User", request.user), at=clock.now())
+            except AppError as refused:
+                self.message_user(request, f"{asked}: {refused.message}", messages.WARNING)
+            else:
+                said = _("%s is sent once more.") % asked
+                self.message_user(request, said, messages.SUCCESS)
+
+
 admin.site.register(UnknownCode, UnknownCodeAdmin)
+admin.site.register(WitnessRequest, WitnessRequestAdmin)

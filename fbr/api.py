@@ -21,7 +21,8 @@ from accounts.access import Actor
 from accounts.api_auth import entered
 from accounts.enums import Permission
 from fbr import api_schema, selectors, tasks
-from fbr.services import issuing
+from fbr.outcomes import Hold
+from fbr.services import duplicates, issuing
 from invoices import intake, representation
 from invoices import selectors as invoice_selectors
 from invoices.enums import Paper, State
@@ -235,17 +236,39 @@ class InvoiceIssue(APIView):
 
     @extend_schema(
         operation_id="invoices_issue",
-        request=None,
+        request=api_schema.IssueIn,
         responses={202: api_schema.InvoiceOut, 409: api_schema.Refusal, 422: api_schema.Refusal},
     )
     def post(self, request: Request, invoice_id: UUID) -> Response:
+        """A look-alike that is held goes on with a reason, `duplicate_reason`."""
+        reason = _duplicate_reason(request)
         with entered(request) as actor:
             invoice = invoice_selectors.invoice(invoice_id)
             lines = invoice_selectors.lines_of(invoice)
-            work = issuing.issue(invoice=invoice, actor=actor, at=clock.now())
-            answer = representation.invoice(invoice, lines, hold=selectors.hold_of(work))
+            is_held = reason is not None and invoice.state == State.QUEUED
+            if not is_held:
+                work = issuing.issue(invoice=invoice, actor=actor, at=clock.now())
+                is_held = work.hold_reason == Hold.DUPLICATE_SUSPECT
+            if is_held and reason is not None:
+                duplicates.release_duplicate(
+                    invoice=invoice, reason=reason, actor=actor, at=clock.now()
+                )
+            hold = selectors.holds([invoice]).get(invoice.pk)
+            answer = representation.invoice(invoice, lines, hold=hold)
         tasks.ring()
         return Response(answer, status=202)
+
+
+def _duplicate_reason(request: Request) -> str | None:
+    """Why it is another sale; None where the body, which is optional here, does not say."""
+    is_json = (request.content_type or "").startswith("application/json")
+    problems: list[Problem] = []
+    reader = intake.Reader(body_of(request) if is_json else {}, problems)
+    reader.only(frozenset({"duplicate_reason"}))
+    reason = reader.text("duplicate_reason") if "duplicate_reason" in reader.given else None
+    if problems:
+        raise RuleViolation.of(problems)
+    return reason
 
 
 class PaperNegotiation(DefaultContentNegotiation):

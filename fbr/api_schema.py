@@ -138,6 +138,28 @@ class DebitNoteIn(serializers.Serializer[Any]):
     issue = serializers.BooleanField(required=False)
 
 
+class ReasonIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300)
+
+
+class ResolveIn(serializers.Serializer[Any]):
+    found = serializers.BooleanField(help_text="Whether FBR has it.")
+    fbr_number = serializers.CharField(required=False, max_length=64)
+    dated = serializers.CharField(required=False, max_length=40)
+    proof = serializers.CharField(
+        required=False, max_length=300, help_text="Where it stands at FBR, when it was found."
+    )
+    why = serializers.CharField(
+        required=False, max_length=300, help_text="Where you looked, when it was not found."
+    )
+
+
+class IssueIn(serializers.Serializer[Any]):
+    duplicate_reason = serializers.CharField(
+        required=False, max_length=300, help_text="Why a held look-alike is a sale of its own."
+    )
+
+
 class Totals(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, Any]:
         return {name: _amount() for name in tax.AMOUNTS}
@@ -188,6 +210,16 @@ class InvoiceOut(InvoiceRow):
     service_fee = _amount()
     warnings = ProblemOut(many=True)
     lines = LineOut(many=True)
+
+
+class ClaimOut(serializers.Serializer[Any]):
+    verdict = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    not_before = serializers.DateTimeField(help_text="Before this nobody can confirm it.")
+
+
+class InvoiceClaimed(InvoiceOut):
+    claim = ClaimOut()
 
 
 class InvoicePage(serializers.Serializer[Any]):

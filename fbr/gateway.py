@@ -6,10 +6,14 @@ before the first byte is proven *not sent*, and what fails after it may have arr
 
 from __future__ import annotations
 
+import heapq
 import http.client
+import itertools
+import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -86,17 +90,53 @@ class _Deadline:
 
     def __init__(self, line: http.client.HTTPConnection, seconds: float) -> None:
         self.passed = False
-        self._socket = line.sock
-        self._timer = threading.Timer(max(seconds, 0.1), self._cut)
-        self._timer.daemon = True
-        self._timer.start()
+        self._socket: socket.socket | None = line.sock
+        _watch.at(time.monotonic() + max(seconds, 0.1), self._cut)
 
     def _cut(self) -> None:
+        line = self._socket
+        if line is None:
+            return
         self.passed = True
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            line.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # already closed: the exchange ended in the same moment
 
     def end(self) -> None:
-        self._timer.cancel()
+        """What waits for its time holds no socket."""
+        self._socket = None
+
+
+class _Watch:
+    """One thread that looks at the clock for all calls under way: a timer each would cost more
+    than the call.
+    """
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+        self._pid = 0
+
+    def at(self, instant: float, act: Callable[[], None]) -> None:
+        """Call `act` at `instant` of the monotonic clock."""
+        with self._news:
+            if self._pid != os.getpid():  # threads do not come along into a fork
+                self._pid, self._due = os.getpid(), []
+                threading.Thread(target=self._run, name="fbr-deadlines", daemon=True).start()
+            heapq.heappush(self._due, (instant, next(self._count), act))
+            if self._due[0][0] == instant:
+                self._news.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                while not self._due or self._due[0][0] > time.monotonic():
+                    left = self._due[0][0] - time.monotonic() if self._due else None
+                    self._news.wait(left if left is None else max(left, 0.0))
+                _, _, act = heapq.heappop(self._due)
+            act()
+
+
+_watch: Final = _Watch()

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from fbr.outcomes import Evidence
 from fbr.reference_lists import LIST_LIMIT
-from smartinvoicing.http import open_session
+from smartinvoicing.http import LineDown, open_session
 
 _CHUNK: Final = 512  # bytes between two looks at the clock
 TOO_SLOW: Final = "total deadline"
@@ -65,6 +65,9 @@ def _call(method: str, path: str, *, token: str, within_s: float, **request: Any
                 failure=failure,
                 took_ms=_since(began),
             )
+    except LineDown as error:
+        failure = str(error.details["failure"])
+        return Evidence(sent=False, failure=failure, took_ms=_since(began))
     except OSError as error:  # whatever the line does: `requests` has its errors below OSError
         return Evidence(sent=True, failure=type(error).__name__, took_ms=_since(began))
 

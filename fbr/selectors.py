@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, models, transaction
 
 from accounts import tenancy
@@ -26,6 +25,7 @@ from invoices.models import (
     ReferenceSync,
     Till,
 )
+from smartinvoicing import arming
 from smartinvoicing.errors import NotFound
 
 
@@ -43,13 +43,21 @@ def _ids(sql: str, params: list[Any], *, why: str) -> list[Due]:
         return [Due(*row) for row in cursor.fetchall()]
 
 
-def due() -> list[Due]:
-    """What may be sent now: not held, fair over credentials, no more than the caps leave."""
-    return _ids(
-        "SELECT tenant_id, id FROM fbr_due(%s, %s)",
-        [settings.FBR_CONCURRENCY, settings.FBR_CONCURRENCY_PER_CREDENTIAL],
-        why="fbr.dispatch",
-    )
+def _said(sql: str, *, why: str) -> Any:
+    with tenancy.across_tenants(why=why), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def is_due() -> bool:
+    """Whether anything waits that may go now, of whomever."""
+    return bool(_said("SELECT fbr_is_due()", why="fbr.dispatch"))
+
+
+def paced_s() -> float | None:
+    """Seconds until a token that spoke too often may go on with what is due; None for none."""
+    seconds: float | None = _said("SELECT fbr_paced_s()", why="fbr.dispatch")
+    return seconds
 
 
 def hanging() -> list[Due]:
@@ -72,6 +80,20 @@ def registers_due(*, since: datetime, most: int) -> list[Due]:
 def walks_due() -> list[Due]:
     """The walk over customers that goes on now; none while a worker is at one."""
     return _ids("SELECT tenant_id, id FROM fbr_walks_due(1)", [], why="fbr.register")
+
+
+def cancellations_ending(*, until: datetime) -> list[Due]:
+    """Cancellations that nobody has settled, whose window ends by then or has ended."""
+    return _ids(
+        "SELECT tenant_id, id FROM fbr_cancellations_open(%s, %s)", [until, 500], why="fbr.cancel"
+    )
+
+
+def cancel_calls_due(*, at: datetime) -> list[Due]:
+    """Calls to FBR that were asked for and that nobody has made yet."""
+    return _ids(
+        "SELECT tenant_id, id FROM fbr_cancel_calls_due(%s, %s)", [at, 50], why="fbr.cancel"
+    )
 
 
 def attempts_of(invoice: Invoice) -> models.QuerySet[Attempt]:
@@ -110,8 +132,9 @@ def hold_of(work: Outbox | None) -> str | None:
         return None
     if work.hold_reason:
         return str(work.hold_reason)
-    held = work.credential is not None and work.credential.held_at is not None
-    return Hold.CREDENTIAL.value if held else None
+    if work.credential is not None and work.credential.held_at is not None:
+        return Hold.CREDENTIAL.value
+    return None if arming.is_armed() else Hold.DISARMED.value
 
 
 def holds(invoices: Iterable[Invoice]) -> dict[UUID, str]:

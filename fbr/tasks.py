@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import logging
-import random
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from celery.worker import state as worker_state
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from accounts import tenancy
 from accounts.access import Actor
 from accounts.task_base import TenantTask
-from fbr import selectors
-from fbr.outcomes import Outcome
-from fbr.services import buyer_checks, reference, sending, sweeping
+from fbr import selectors, windows
+from fbr.services import (
+    buyer_checks,
+    cancel_calls,
+    cancelling,
+    failures,
+    invariants,
+    outages,
+    reference,
+    sweeping,
+)
 from fbr.services.credentials import NoToken
+from fbr.services.draining import Pump, drain
+from fbr.services.letters import Settled
 from smartinvoicing import clock
 from smartinvoicing.celery import app, tell
+from smartinvoicing.crashpoint import crashpoint
 from smartinvoicing.errors import StateConflict
 
 logger = logging.getLogger(__name__)
@@ -30,56 +43,41 @@ READER: Final = Actor.system("fbr.lists")
 CHECKER: Final = Actor.system("fbr.register")
 WEEK: Final = timedelta(days=7)
 MOST_WALKS: Final = 50  # begun at one tick; the next tick begins others
-IN_A_ROW: Final = 20  # documents of one message; then Celery has its say again
+AT_A_TIME_S: Final = 60.0  # of one message; then Celery has its say again
 
 
 def ring() -> None:
     """Tell a worker to look; without a broker the dispatcher looks by itself."""
+    crashpoint("after_T0")
     tell("fbr.dispatch")
 
 
 @app.task(name="fbr.dispatch")
 def dispatch() -> None:
-    """Who goes next is the fair pick, never the ring."""
-    for due in selectors.due():
-        send_document.delay(tenant_id=str(due.tenant_id), work_id=str(due.work_id))
+    """Report what is due, fair over all tenants; a second ring finds the first one at it."""
+    until = time.monotonic() + AT_A_TIME_S
+    pump = Pump(
+        slots=settings.FBR_CONCURRENCY,
+        actor=SENDER,
+        is_over=lambda: worker_state.should_stop is not None or time.monotonic() > until,
+        on_accepted=_have_printed,
+        on_full=ring,
+    )
+    drain(pump)
+    if time.monotonic() > until:
+        ring()
 
 
-@app.task(name="fbr.send", base=TenantTask, acks_late=True, reject_on_worker_lost=True)
-def send_document(*, tenant_id: str, work_id: str) -> None:
-    """Send one queued document, then whoever is next. A second run finds nothing to lease."""
-    if _send(selectors.Due(UUID(tenant_id), UUID(work_id))):
-        _go_on()
-
-
-def _send(due: selectors.Due) -> bool:
-    """Whether a document was reported: False when it was not to be had."""
-    with tenancy.in_tenant(due.tenant_id):
-        settled = sending.send_one(work_id=due.work_id, actor=SENDER)
-    if settled is not None and settled.outcome == Outcome.ACCEPTED:
-        # A task of a lower floor, by name: its copy is ready before somebody asks.
-        tell("invoices.print", tenant_id=str(due.tenant_id), invoice_id=str(settled.invoice_id))
-    return settled is not None
-
-
-def _go_on() -> None:
-    """A slot is free: the fair pick fills it from here, without a message in between."""
-    for _ in range(IN_A_ROW):
-        waiting = selectors.due()
-        if not waiting or worker_state.should_stop is not None:
-            return
-        # Several slots may be free: let those who look at once not all take the first.
-        chosen = random.choice(waiting)  # noqa: S311 -- no secret
-        try:
-            _send(chosen)
-        except StateConflict:
-            logger.info("fbr.slower", extra={"work": str(chosen.work_id)})
-    ring()
+def _have_printed(accepted: Sequence[Settled]) -> None:
+    """A task of a lower floor, by name: copies are ready before somebody asks."""
+    copies = [[str(each.tenant_id), str(each.invoice_id)] for each in accepted]
+    tell("invoices.print_all", copies=copies)
 
 
 @app.task(name="fbr.sweep")
 def sweep() -> None:
     """Settle what hangs; each in its own tenant, whatever befalls the others."""
+    sweeping.replay_spool()
     failed: Exception | None = None
     for hanging in selectors.hanging():
         try:
@@ -158,3 +156,64 @@ def is_broker_away() -> bool:
     except OperationalError:
         return True
     return False
+
+
+# --- outages, and what FBR must be told of -----------------------------------------------------
+
+
+def follow_outages() -> None:
+    """Rows only, no call to anybody: for the dispatcher too."""
+    outages.look(at=clock.now())
+
+
+@app.task(name="fbr.look_for_outages")
+def look_for_outages() -> None:
+    """Whether FBR is away, whose documents wait, who must know; twice is once."""
+    outages.check_network(at=clock.now())
+    follow_outages()
+
+
+@app.task(name="fbr.look_for_incidents")
+def look_for_incidents() -> None:
+    """Refused tokens, lost senders, and bells for what FBR has not heard of."""
+    failures.look(at=clock.now())
+
+
+@app.task(name="fbr.check_integrity")
+def check_integrity() -> None:
+    """Whether what is kept is what was signed; what is known already opens nothing again."""
+    failures.check_integrity(at=clock.now())
+
+
+# --- cancellations -----------------------------------------------------------------------------
+
+
+def ring_cancel(tenant_id: UUID, request_id: UUID) -> None:
+    """Ask FBR by a call, where that is switched on; a lost ring is found by the watch."""
+    tell("fbr.call_cancel", tenant_id=str(tenant_id), request_id=str(request_id))
+
+
+@app.task(name="fbr.call_cancel", base=TenantTask)
+def call_cancel(*, tenant_id: str, request_id: str) -> None:
+    """Ask FBR once to cancel one document; a second run finds the call made."""
+    cancel_calls.call(request_id=UUID(request_id))
+
+
+@app.task(name="fbr.watch_cancellations")
+def watch_cancellations() -> None:
+    """Ring for windows that end while nobody has confirmed; wake the calls nobody has made."""
+    at = clock.now()
+    for due in selectors.cancellations_ending(until=at + windows.SEEN_BEFORE):
+        with tenancy.in_tenant(due.tenant_id), transaction.atomic():
+            cancelling.warn_again(request_id=due.work_id, at=at)
+    for due in selectors.cancel_calls_due(at=at):
+        ring_cancel(due.tenant_id, due.work_id)
+
+
+# --- what must be true ---------------------------------------------------------------------------
+
+
+@app.task(name="fbr.check_invariants")
+def check_invariants() -> None:
+    """Once a day, whenever the day's look was missed; a second run finds it made."""
+    invariants.check(at=clock.now())

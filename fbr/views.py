@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from fbr import list_pages, pages, selectors, tasks
+from fbr import cancel_pages, list_pages, outage_pages, pages, resolve_pages, selectors, tasks
 from fbr.models import Attempt, Outbox
 from fbr.services import issuing, resending
 from invoices import pages as invoice_pages
@@ -87,8 +87,11 @@ def panel(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         "panel": {
             "url": _again(request, seen, is_alone=is_alone) if invoice.state in _OPEN else "",
             "every": _pace(invoice, at=clock.now()),
+            "offline": outage_pages.offline(invoice, at=clock.now()),
             "note": pages.next_try(work, at=clock.now()) if not hold else "",
             "events": pages.happened(invoice.events.all(), attempts, selectors.works_of(invoice)),
+            "resolve": resolve_pages.panel_of(invoice, hold, request.actor, at=clock.now()),
+            "cancel": cancel_pages.panel_of(invoice, request.actor, at=clock.now()),
         },
     }
     return page_or_part(request, "fbr/panel.html", "fbr/_panel_moves.html", context)
@@ -126,10 +129,11 @@ def _pace(invoice: Invoice, *, at: datetime) -> int:
 def light(request: MemberRequest) -> HttpResponse:
     """Whether FBR answers, and what waits."""
     entity = invoice_selectors.default_entity()
-    backlog = selectors.backlog()
+    backlog, at = selectors.backlog(), clock.now()
     context = {
-        "light": pages.light(backlog, selectors.last_attempt(), selectors.line_token(entity)),
+        "light": outage_pages.light(at=at)
+        or pages.light(backlog, selectors.last_attempt(), selectors.line_token(entity)),
         "facts": pages.light_facts(backlog),
-        "old_lists": list_pages.old_lists(selectors.last_readings(), at=clock.now()),
+        "old_lists": list_pages.old_lists(selectors.last_readings(), at=at),
     }
     return page_or_part(request, "fbr/light.html", "fbr/_light.html", context)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from invoices.enums import PaymentMode, Withholding
-from invoices.models import Invoice
+from invoices.models import Invoice, Signature
 from smartinvoicing.templatetags.formats import karachi_date, karachi_month
 
 NOTHING: Final = "\N{EN DASH}"
 
 
-def about(invoice: Invoice) -> list[dict[str, Any]]:
-    """Its dates, references and terms; what it does not have is left out."""
+def about(invoice: Invoice, signature: Signature | None = None) -> list[dict[str, Any]]:
+    """Its dates, references, terms and signature; what it does not have is left out."""
     till = invoice.till
     rare = (
         (_("Scenario"), invoice.scenario),
@@ -28,7 +29,17 @@ def about(invoice: Invoice) -> list[dict[str, Any]]:
         {"name": _("Tax period"), "value": karachi_month(invoice.invoice_date)},
         {"name": _("Your reference"), "value": invoice.client_reference or NOTHING},
         *({"name": name, "value": value} for name, value in rare if value),
+        *([_signed(invoice, signature)] if signature else []),
     ]
+
+
+def _signed(invoice: Invoice, signature: Signature) -> dict[str, Any]:
+    return {
+        "name": _("Digital signature"),
+        "value": signature.fingerprint,
+        "url": reverse("invoices:signature", args=[invoice.pk]),
+        "code": True,
+    }
 
 
 def _withholding(invoice: Invoice) -> str:

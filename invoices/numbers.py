@@ -50,9 +50,10 @@ def take_next(invoice: Invoice, entity: LegalEntity, *, year: int) -> dict[str, 
         )
         row = cursor.fetchone()
     series_id, serial = row
-    prefix = entity.series + _KIND.get(invoice.document_type, "")
-    return {
-        "series_id": series_id,
-        "serial": serial,
-        "number": f"{prefix}-{year}-{serial:06d}",
-    }
+    head = head_of(entity.series, invoice.document_type, year)
+    return {"series_id": series_id, "serial": serial, "number": f"{head}{serial:06d}"}
+
+
+def head_of(prefix: str, document_type: str, year: int) -> str:
+    """What all numbers of a run begin with."""
+    return f"{prefix}{_KIND.get(document_type, '')}-{year}-"

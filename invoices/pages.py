@@ -16,7 +16,7 @@ from accounts.access import Actor
 from accounts.enums import Permission, Province
 from invoices import copy_buttons, qr
 from invoices.content import Party
-from invoices.enums import EDITABLE, NOTES, REPORTED, BuyerKind, SaleType, State
+from invoices.enums import EDITABLE, REPORTED, BuyerKind, SaleType, State
 from invoices.models import Invoice
 from invoices.states import Look, look_of
 from smartinvoicing import clock
@@ -327,13 +327,16 @@ def _next_steps(invoice: Invoice, actor: Actor) -> list[Row]:
         "icon": "send",
     }
     match invoice.state:
+        case State.UNCERTAIN if actor.may(Permission.SETTLE):
+            url = reverse("fbr:settle", args=[invoice.pk])
+            return [{"label": _("Settle it"), "url": url, "icon": "check", "kind": "primary"}]
         case State.UNCERTAIN:
             step = {"label": _("See what was sent"), "url": "#fbr-panel", "icon": "send"}
             return [step | {"kind": "primary"}]
         case State.REJECTED:
             return [edit | {"label": _("Correct it"), "kind": "primary"}]
-        case State.ACCEPTED if invoice.document_type not in NOTES:
-            url = reverse("invoices:note", args=[invoice.pk])
+        case State.ACCEPTED:
+            url = reverse("fbr:correct", args=[invoice.pk])
             return [{"label": _("Correct it"), "url": url, "icon": "pencil"}]
         case State.DRAFT if invoice.problems or not actor.may(Permission.ISSUE_INVOICE):
             return [edit | {"label": _("Complete it"), "kind": "primary"}]

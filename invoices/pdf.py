@@ -13,6 +13,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from invoices import qr
+from invoices.letters import Letter
 from invoices.printed import Printed
 from invoices.receipt import Receipt
 from smartinvoicing.errors import AppError
@@ -51,7 +52,7 @@ _one_at_a_time: Final = threading.Lock()
 
 @functools.cache
 def _press(sheet: str = "print") -> _Press:
-    """Made once a process and sheet: print, receipt.
+    """Made once a process and sheet: print, receipt, letter.
 
     Raises: PdfUnavailable.
     """
@@ -101,6 +102,16 @@ def render_receipt(receipt: Receipt) -> bytes:
             height = math.ceil(roll.pages[0].anchors["end"][1] + _TEAR)
             roll = press.laid_out(text, f"@page {{ size: {_ROLL}mm {height}px }}")
         return _written(roll)
+
+
+def render_letter(letter: Letter) -> bytes:
+    """A letter on A4. The same words give the same bytes.
+
+    Raises: PdfUnavailable when the machine lacks Pango.
+    """
+    text = render_to_string("invoices/letter.html", {"letter": letter})
+    with _one_at_a_time:
+        return _written(_press("letter").laid_out(text))
 
 
 def _mark(number: str, *, side: str = "1in") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
@@ -11,6 +12,7 @@ from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from accounts.enums import Environment
 from invoices.enums import REPORTED, Channel, DocumentType, State, Withholding
 from invoices.models import Invoice
+from smartinvoicing.templatetags import formats
 
 TITLES: Final[Mapping[str, Any]] = {
     DocumentType.SALE_INVOICE: gettext_lazy("Sales Tax Invoice"),
@@ -49,7 +51,9 @@ STANDING: Final[Mapping[str, tuple[Any, Any]]] = {
     ),
     State.CANCEL_REQUESTED: (
         pgettext_lazy("watermark", "CANCELLATION REQUESTED"),
-        gettext_lazy("The seller has asked FBR to cancel this document."),
+        gettext_lazy(
+            "The seller wants this document cancelled at FBR. Until FBR confirms that, it counts."
+        ),
     ),
     State.CANCELLED: (
         pgettext_lazy("watermark", "CANCELLED"),
@@ -104,3 +108,20 @@ def notes_of(invoice: Invoice) -> Iterator[str]:
             "This document was reported to FBR. Its FBR number, which the QR code holds, shows"
             " with FBR whether it is genuine."
         )
+
+
+def offline_of(invoice: Invoice, issued_at: datetime | None) -> Iterator[str]:
+    """That FBR could not be reached when it was issued, and whether FBR has it by now.
+
+    Source: Sales Tax Rules 2006, rule 150XC: invoices issued offline are marked as such.
+    """
+    if not invoice.issued_offline or invoice.state == State.DRAFT:
+        return
+    about = {
+        "issued": formats.karachi_time(issued_at or invoice.state_at),
+        "reported": formats.karachi_time(invoice.accepted_at),
+    }
+    if invoice.state in REPORTED:
+        yield gettext("Issued offline on %(issued)s, reported to FBR on %(reported)s.") % about
+    else:
+        yield gettext("Issued offline on %(issued)s, not yet reported to FBR.") % about

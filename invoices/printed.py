@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from accounts.enums import Environment
 from accounts.models import LegalEntity
 from invoices import print_words, sale_types
-from invoices.enums import BuyerKind, FurtherTaxWhy, SaleType
-from invoices.models import AdvanceUse, Invoice, InvoiceLine, Till
+from invoices.enums import REPORTED, BuyerKind, FurtherTaxWhy, SaleType
+from invoices.models import AdvanceUse, Invoice, InvoiceLine, Signature, Till
 from invoices.print_columns import Cell, Column, cells_of, columns_of, layout_of, price
 from invoices.print_words import Words
 from invoices.words import rupees_in_words
@@ -33,7 +33,7 @@ class Others:
     """The rows beside a document that stand on its copy.
 
     original: of a note. advances: with their receipts. cashier: the name of who issued a bill,
-    at issued_at.
+    at issued_at. signature: of a document that FBR has.
     """
 
     original: Invoice | None = None
@@ -41,6 +41,7 @@ class Others:
     till: Till | None = None
     cashier: str = ""
     issued_at: datetime | None = None
+    signature: Signature | None = None
 
 
 ALONE: Final = Others()
@@ -144,6 +145,8 @@ def printed_of(
     """
     columns = columns_of(lines, inclusive=invoice.prices_include_tax)
     settled = tuple(_settled(use) for use in others.advances)
+    offline = tuple(print_words.offline_of(invoice, others.issued_at))
+    is_reported = invoice.state in REPORTED
     return Printed(
         title=print_words.title_of(invoice),
         number=invoice.number,
@@ -161,9 +164,22 @@ def printed_of(
         settled=settled,
         sums=tuple(_sums(invoice, lines)),
         total_in_words=rupees_in_words(invoice.total + invoice.service_fee),
-        warnings=tuple(print_words.warnings_of(invoice)),
-        notes=tuple(print_words.notes_of(invoice)),
+        warnings=(*print_words.warnings_of(invoice), *(() if is_reported else offline)),
+        notes=(
+            *(offline if is_reported else ()),
+            *print_words.notes_of(invoice),
+            *signed_by(others.signature),
+        ),
     )
+
+
+def signed_by(signature: Signature | None) -> Iterator[str]:
+    """The digital signature, as far as paper carries it (rule 150R(4)(b))."""
+    if signature is not None:
+        yield _("Digital signature %(fingerprint)s, key %(key)s.") % {
+            "fingerprint": signature.fingerprint,
+            "key": signature.key.key_id,
+        }
 
 
 def _facts(invoice: Invoice, entity: LegalEntity, others: Others) -> Iterator[Fact]:

@@ -89,7 +89,11 @@ def receipt_of(
         fbr_dated=invoice.fbr_dated if reported else "",
         test=_test(invoice) if reported else "",
         verify=_verify(invoice) if reported else "",
-        foot=tuple(_foot(invoice, entity)),
+        foot=(
+            *print_words.offline_of(invoice, others.issued_at),
+            *_foot(invoice, entity),
+            *printed.signed_by(others.signature),
+        ),
     )
 
 

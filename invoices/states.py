@@ -81,7 +81,9 @@ LOOKS: Final[Mapping[str, Look]] = MappingProxyType(
             tone="wait",
             icon="clock",
             label=State.CANCEL_REQUESTED.label,
-            sentence=_("FBR was asked to cancel it. Until FBR confirms, it counts."),
+            sentence=_(
+                "It is to be cancelled at FBR. Until IRIS says that it is, it counts in full."
+            ),
         ),
         State.CANCELLED: Look(
             tone="neutral",

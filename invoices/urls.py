@@ -6,7 +6,16 @@ from django.db.transaction import non_atomic_requests
 from django.urls import include, path
 
 from invoices import api, reference_api
-from invoices.views import catalogue, dashboard, editor, invoices, lookups, notes
+from invoices.views import (
+    catalogue,
+    closings,
+    dashboard,
+    editor,
+    invoices,
+    lookups,
+    notes,
+    signatures,
+)
 
 page_patterns = (
     [
@@ -31,6 +40,12 @@ page_patterns = (
         path("invoices/<uuid:invoice_id>/copy/", invoices.duplicate, name="duplicate"),
         path("invoices/<uuid:invoice_id>/pdf/", invoices.pdf, name="pdf"),
         path("invoices/<uuid:invoice_id>/note/", notes.note, name="note"),
+        path("invoices/<uuid:invoice_id>/signature.json", signatures.signature, name="signature"),
+        path("closings/", closings.closings, name="closings"),
+        path("closings/export.csv", closings.export, name="closings_export"),
+        path("closings/verify/", closings.verify, name="closings_verify"),
+        path("signing-keys/", signatures.keys, name="signing_keys"),
+        path("signing-keys/new/", signatures.rotate, name="signing_keys_rotate"),
         path("buyers/", catalogue.buyers, name="buyers"),
         path("buyers/new/", catalogue.buyer_new, name="buyer_new"),
         path("buyers/<uuid:buyer_id>/", catalogue.buyer, name="buyer"),
@@ -51,4 +66,10 @@ api_patterns = [
     path("products", non_atomic_requests(api.Products.as_view()), name="api-products"),
 ]
 
-urlpatterns = [path("", include(page_patterns)), path("api/v1/", include(api_patterns))]
+urlpatterns = [
+    path("", include(page_patterns)),
+    path(
+        "signing-keys/<slug:signing_key>.json", signatures.public_key, name="signing-key"
+    ),  # for anybody
+    path("api/v1/", include(api_patterns)),
+]

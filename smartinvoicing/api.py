@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from decimal import Decimal
 from typing import IO, Any, Final, NoReturn
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from smartinvoicing.errors import AppError
+from smartinvoicing.errors import AppError, ComeAgain
+
+logger = logging.getLogger(__name__)
 
 DEEPEST: Final = 20
 
@@ -89,8 +94,19 @@ def _answer(code: str, message: str, details: dict[str, Any], http_status: int) 
     return Response({"code": code, "message": message, "details": details}, status=http_status)
 
 
+def _come_again(error: Exception) -> Response:
+    """The database is away, full, or took too long; whether it took this in, it could not say."""
+    logger.error("api.database", extra={"failure": type(error).__name__})
+    message = _("The database cannot be asked now. Send the same again, with its Idempotency-Key.")
+    answer = _answer(ComeAgain.code, message, {}, ComeAgain.http_status)
+    answer["Retry-After"] = str(ComeAgain.after_s)
+    return answer
+
+
 def on_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """One shape for every refusal: `{"code", "message", "details"}`."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return _come_again(error)
     if isinstance(error, AppError):
         return _answer(error.code, error.message, error.details, error.http_status)
     if isinstance(error, RequestDataTooBig):

@@ -26,12 +26,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartinvoicing.settings")
 app = Celery("smartinvoicing")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# What may wait stands in nobody's way: lists and the register are asked beside the reporting.
-_UNHURRIED: Final = (
+# What asks FBR for anything but a report: beside the reporting, with a way out of its own.
+_ERRANDS: Final = (
     *("fbr.sync_reference", "fbr.refresh_lists", "fbr.fetch_units"),
     *("fbr.begin_walks", "fbr.check_buyers"),
+    *("fbr.call_cancel", "fbr.look_for_outages"),
+)
+# What looks at rows only, and may take its time.
+_UNHURRIED: Final = (
+    *("fbr.watch_cancellations", "fbr.look_for_incidents"),
+    *("fbr.check_integrity", "fbr.check_invariants"),
 )
 app.conf.task_routes = {
+    **{name: {"queue": "errands"} for name in _ERRANDS},
     **{name: {"queue": "documents"} for name in _UNHURRIED},
     "fbr.*": {"queue": "reporting"},
 }
@@ -42,7 +49,27 @@ app.conf.beat_schedule = {
     "read FBR's lists once a day": {"task": "fbr.sync_reference", "schedule": 3600},
     "ask about all customers once a week": {"task": "fbr.begin_walks", "schedule": 3600},
     "go on with a walk over customers": {"task": "fbr.check_buyers", "schedule": 60},
+    "look whether FBR is away": {"task": "fbr.look_for_outages", "schedule": 15},
+    "look what FBR must be told of": {"task": "fbr.look_for_incidents", "schedule": 60},
+    "look whether signatures still fit": {"task": "fbr.check_integrity", "schedule": 21600},
+    "look once a day whether all is as it must be": {
+        "task": "fbr.check_invariants",
+        "schedule": 3600,
+    },
+    "sign what was accepted": {"task": "invoices.sign_due", "schedule": 300},
+    "look at all signatures once a day": {"task": "invoices.verify_signatures", "schedule": 600},
+    "close days, weeks and months": {"task": "invoices.close_periods", "schedule": 600},
+    "watch cancellations that nobody confirmed": {
+        "task": "fbr.watch_cancellations",
+        "schedule": 300,
+    },
     "forget old idempotency keys": {"task": "accounts.forget_replays", "schedule": 3600},
+    "lay the ends of the audit trails down each hour": {
+        "task": "accounts.anchor_audit",
+        "schedule": 300,
+    },
+    "sign what was laid down": {"task": "accounts.sign_anchors", "schedule": 3600},
+    "walk the audit trails once a night": {"task": "accounts.verify_audit", "schedule": 3600},
 }
 
 
@@ -50,7 +77,7 @@ _SILENT_S: Final = 15.0
 _broken = threading.local()
 
 
-def tell(task: str, **kwargs: str) -> bool:
+def tell(task: str, **kwargs: Any) -> bool:
     """Ring for a task, by its name. It never raises: what is due stands in the database.
 
     After a broken bell this thread does not try again for a while: nobody waits on it.

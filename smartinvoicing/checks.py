@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,6 +47,21 @@ def lease_arithmetic(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
+def cancel_call_is_written(**kwargs: Any) -> list[CheckMessage]:
+    """FBR publishes no call that cancels: whoever switches it on says what it sends."""
+    if not settings.FBR_CANCEL_API:
+        return []
+    try:
+        body = json.loads(settings.FBR_CANCEL_BODY)
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and "{fbr_number}" in settings.FBR_CANCEL_BODY:
+        return []
+    wrong = "FBR_CANCEL_BODY must be a JSON object with {fbr_number} in one of its texts."
+    return [Error(wrong, id="smartinvoicing.E016")]
+
+
+@register(Tags.security)
 def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
     """What only development may leave open."""
     if not settings.PRODUCTION:
@@ -74,6 +90,16 @@ def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
         and "FBR_POS_PRODUCTION_URL must be FBR's own host in production.",
         "E015": len(settings.INSTANCE_ID) < 20
         and "INSTANCE_ID is shorter than 20 characters: no copy could be told from this one.",
+        "E017": not settings.AUDIT_ANCHOR_DIR
+        and "AUDIT_ANCHOR_DIR is not set: a rewritten audit trail would show nothing.",
+        "E018": settings.AUDIT_SIGNING_KEY is None
+        and "AUDIT_SIGNING_KEY is not set: nobody could trust the files of the audit trail.",
+        "E020": not settings.NTP_HOST
+        and "NTP_HOST is not set: nobody would see our clock run away.",
+        "E021": not settings.OPERATOR_EMAILS
+        and "OPERATOR_EMAILS names nobody: an alert would reach no one.",
+        "E022": 0 < len(settings.METRICS_TOKEN) < 20
+        and "METRICS_TOKEN is shorter than 20 characters.",
     }
     return [Error(text, id=f"smartinvoicing.{code}") for code, text in wrong.items() if text]
 

@@ -25,6 +25,17 @@ def karachi(at: datetime) -> datetime:
     return at.astimezone(KARACHI)
 
 
+def instant(text: str) -> datetime:
+    """A moment that a person typed, with its zone: `2026-11-22 10:00+05:00`.
+
+    Raises: ValueError.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("say the zone as well: 2026-11-22 10:00+05:00")
+    return at
+
+
 def tax_period(day: date) -> date:
     """The first day of the calendar month. Source: Sales Tax Act 1990, s. 2(43)."""
     return day.replace(day=1)

@@ -1,12 +1,29 @@
-"""Named points where a test may kill this process. Outside tests each is one look-up."""
+"""Named points where a test may kill a process. Outside tests each is one look-up."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
+
+from smartinvoicing import processes
 
 
 def crashpoint(name: str) -> None:
-    """Die here, as by a power cut, when the test that started this process asked for it."""
-    if os.environ.get("CRASHPOINT") == name and os.environ.get("ENVIRONMENT") == "test":
+    """Die here, as by a power cut, when the test that started this process asked for it.
+
+    CRASHPOINT is the name of a point; `name:4711` has that process die here in our place, and
+    `name:stop` has this one stand still here until it is told to go on; both once.
+    """
+    asked, _colon, victim = os.environ.get("CRASHPOINT", "").partition(":")
+    if asked != name or os.environ.get("ENVIRONMENT") != "test":
+        return
+    if not victim:
         os.kill(os.getpid(), signal.SIGKILL)
+    del os.environ["CRASHPOINT"]
+    if victim == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
+    os.kill(int(victim), signal.SIGQUIT)
+    while processes.started_at(int(victim)) is not None:
+        time.sleep(0.01)

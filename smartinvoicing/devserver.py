@@ -114,6 +114,13 @@ class Postgres(Server):
     gently = signal.SIGINT  # "fast": sessions are cut, data is flushed
     orphaned = signal.SIGINT
 
+    def __init__(
+        self, folder: Path, *, throw_away: bool = False, archive: Path | None = None
+    ) -> None:
+        """archive: where finished WAL goes, for whoever takes it away from there."""
+        super().__init__(folder, throw_away=throw_away)
+        self.archive = archive
+
     @property
     def data(self) -> Path:
         return self.folder / "data"
@@ -123,6 +130,12 @@ class Postgres(Server):
         return f"postgresql://postgres:{self._secret('password')}@127.0.0.1:{self.port}/{database}"
 
     def command(self) -> list[str | Path]:
+        pairs = self.settings().items()
+        options = [part for name, value in pairs for part in ("-c", f"{name}={value}")]
+        return [*_unprivileged(), postgres_binaries() / "postgres", "-D", self.data, *options]
+
+    def settings(self) -> dict[str, str]:
+        """What the server is told at its start, before its own files."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -136,11 +149,19 @@ class Postgres(Server):
         if self.throw_away:
             # A commit still reaches the operating system, so a killed server loses nothing.
             settings |= {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
-            settings |= {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "4GB"}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [*_unprivileged(), postgres_binaries() / "postgres", "-D", self.data, *options]
+            settings |= {"max_wal_size": "4GB"}
+            if self.archive is None:
+                settings |= {"wal_level": "minimal", "max_wal_senders": "0"}
+        if self.archive is not None:
+            settings |= {
+                "archive_mode": "on",
+                "archive_timeout": "240",
+                "archive_command": archive_command(self.archive),
+            }
+        return settings
 
     def answers(self) -> bool:
+        """Whether it takes questions."""
         try:
             psycopg2.connect(self.url(), connect_timeout=2).close()
         except psycopg2.OperationalError:
@@ -241,6 +262,14 @@ class Valkey(Server):
         ]
         path.touch(mode=0o600)
         path.write_text("\n".join(lines) + "\n")
+
+
+def archive_command(folder: Path) -> str:
+    """A finished piece of WAL stands in `folder` whole, or not at all; one that is there stays."""
+    there = f'"{folder}"/%f'
+    return (
+        f"test ! -f {there} && cp %p {there}.part && sync {there}.part && mv {there}.part {there}"
+    )
 
 
 # --- binaries ---------------------------------------------------------------------------------

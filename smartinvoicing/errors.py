@@ -78,3 +78,11 @@ class StateConflict(AppError):
 
     code = "state_conflict"
     http_status = 409
+
+
+class ComeAgain(AppError):
+    """What we stand on is away or has too much to do, and may have gone before it could confirm."""
+
+    code = "unavailable"
+    http_status = 503
+    after_s = 5

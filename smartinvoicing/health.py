@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 
 logger = logging.getLogger(__name__)
+
+WATCHDOG_SILENT_MIN: Final = 15
 
 
 def alive(request: HttpRequest) -> JsonResponse:
@@ -23,7 +26,9 @@ def ready(request: HttpRequest) -> JsonResponse:
 
     Without the broker we are still ready: the dispatcher reports by itself.
     """
-    parts = {"database": _database(), "broker": _broker()}
+    parts = {"database": _database(), "broker": broker()}
+    if parts["database"] == "ok":
+        parts["watchdog"] = _watchdog()
     is_ready = parts["database"] == "ok"
     return JsonResponse(
         {"status": "ready" if is_ready else "not ready", "parts": parts},
@@ -41,7 +46,19 @@ def _database() -> str:
     return "ok"
 
 
-def _broker() -> str:
+def _watchdog() -> str:
+    """`silent` when it gave no sign of life for fifteen minutes: then nobody looks at the rest."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM accounts_heartbeat"
+            " WHERE name = 'watchdog' AND at > now() - make_interval(mins => %s))",
+            [WATCHDOG_SILENT_MIN],
+        )
+        return "ok" if cursor.fetchone()[0] else "silent"
+
+
+def broker() -> str:
+    """`ok`, or `away` when the doorbell does not ring."""
     client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
     try:
         client.ping()

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from smartinvoicing import arming
 from smartinvoicing.errors import AppError
 
 ANSWER_LIMIT: Final = 1_000_000
@@ -27,18 +29,38 @@ class LineDown(AppError):
     http_status = 503
 
 
+class NotArmed(LineDown):
+    """A copy or a restored database does not speak: nothing of ours has left this machine."""
+
+    code = "not_armed"
+
+
+def refuse_unless_armed() -> None:
+    """Before any line to the world is opened.
+
+    Raises: NotArmed.
+    """
+    if not arming.is_armed():
+        raise NotArmed(
+            "This installation is not armed: it is a copy, or it was restored. Nothing leaves it "
+            "until the person who runs it has checked it and armed it.",
+            failure="NotArmed",
+        )
+
+
 def open_line(base_url: str, *, timeout_s: float) -> http.client.HTTPConnection:
     """A connected line to the host of `base_url`: name, route and TLS are proven, nothing sent.
 
     The line never reconnects by itself: `http.client` would quietly send again.
 
-    Raises: LineDown, with the kind of failure in details["failure"].
+    Raises: LineDown, with the kind of failure in details["failure"]; NotArmed.
     """
+    refuse_unless_armed()
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if parts.scheme == "https":
         line: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, parts.port, timeout=timeout_s, context=ssl.create_default_context()
+            host, parts.port, timeout=timeout_s, context=_trust()
         )
     else:
         line = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
@@ -49,6 +71,12 @@ def open_line(base_url: str, *, timeout_s: float) -> http.client.HTTPConnection:
         raise LineDown("No connection to FBR.", failure=type(error).__name__) from error
     line.auto_open = 0
     return line
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read once: whom the machine trusts takes longer to read than a call to FBR."""
+    return ssl.create_default_context()
 
 
 def path_at(base_url: str, path: str) -> str:
@@ -73,5 +101,9 @@ class _Bounded(requests.Session):
 
 
 def open_session(*, connect_s: float, read_s: float) -> requests.Session:
-    """For lists and lookups: what may be asked twice without harm."""
+    """For lists and lookups: what may be asked twice without harm.
+
+    Raises: NotArmed.
+    """
+    refuse_unless_armed()
     return _Bounded((connect_s, read_s))

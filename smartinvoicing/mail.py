@@ -8,9 +8,21 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
+from smartinvoicing.http import refuse_unless_armed
+
 logger = logging.getLogger(__name__)
+
+
+class SmtpBackend(smtp.EmailBackend):
+    """Over the mail server, unless this installation is a copy: then no line is opened."""
+
+    def open(self) -> bool | None:
+        """Raises: NotArmed; the mail stays with whoever keeps it."""
+        refuse_unless_armed()
+        return super().open()
 
 
 class LogBackend(BaseEmailBackend):

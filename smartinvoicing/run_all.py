@@ -261,22 +261,23 @@ def start(supervisor: Supervisor) -> None:
     # The workers' last questions still get an answer, or their documents would stay uncertain.
     supervisor.start("fake-fbr", MANAGE, "fake_fbr", "--port", str(fake_port), outlives=True)
     prepare(supervisor)
-    threads = int(env.get("FBR_CONCURRENCY") or 8) + 4  # and some that sweep meanwhile
     start_web(supervisor)
-    start_worker(supervisor, "reporting", queues="reporting", threads=threads)
+    start_worker(supervisor, "reporting", queues="reporting", threads=4)
     start_worker(supervisor, "documents", queues="documents,default", threads=2)
+    start_worker(supervisor, "errands", queues="errands", threads=2)
     supervisor.start(
         "beat",
         *("-m", "celery", "-A", "smartinvoicing", "beat", "-l", "INFO"),
         *("--pidfile=", "-s", str(LOCAL / "beat-schedule")),
     )
     supervisor.start("dispatcher", MANAGE, "fbr_dispatch")
+    supervisor.start("watchdog", MANAGE, "watch")
     web = f"http://127.0.0.1:{env['PORT']}"
     supervisor.wait_for(
         {
             "web": lambda: answers(f"{web}/healthz", lambda status: status == 200),
             "fake-fbr": lambda: answers(env["FAKE_FBR_URL"], lambda status: status < 500),
-            "the workers": Workers(env["REDIS_URL"], {"reporting", "documents"}),
+            "the workers": Workers(env["REDIS_URL"], {"reporting", "documents", "errands"}),
         },
         READY_S,
     )

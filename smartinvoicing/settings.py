@@ -44,7 +44,8 @@ SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 FIELD_KEYS = [env.key("FIELD_KEY")]
 # What tells this installation from a copy of it. Outside production it follows from the key.
 INSTANCE_ID = env.secret(
-    "INSTANCE_ID", "" if PRODUCTION else hashlib.sha256(b"instance " + SECRET_KEY.encode()).hexdigest()
+    "INSTANCE_ID",
+    "" if PRODUCTION else hashlib.sha256(b"instance " + SECRET_KEY.encode()).hexdigest(),
 )
 PORT = env.integer("PORT", 8000)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1]")
@@ -111,6 +112,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.page",
+                "fbr.context.page",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static"],
         },
@@ -123,6 +125,10 @@ _APP_URL, DATABASE_OWNER_URL = roles.resolve(
     ENVIRONMENT, env.secret("DATABASE_URL"), env.secret("DATABASE_OWNER_URL", "")
 )
 DATABASES = {"default": database(_APP_URL)}
+# Seconds that the role app may run one statement, wait for one lock, hold a transaction idle.
+DATABASE_STATEMENT_S = env.integer("DATABASE_STATEMENT_S", 60, least=1)
+DATABASE_LOCK_S = env.integer("DATABASE_LOCK_S", 10, least=1)
+DATABASE_IDLE_S = env.integer("DATABASE_IDLE_S", 60, least=1)
 REDIS_URL = env.secret("REDIS_URL")
 CACHES = {
     "default": {
@@ -150,11 +156,26 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+# Where the ends of the audit trails are laid down, apart from the database and its keeper.
+AUDIT_ANCHOR_DIR = env.text(
+    "AUDIT_ANCHOR_DIR", "" if PRODUCTION else str(MEDIA_ROOT.parent / "anchors")
+)
+AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY") if env.secret("AUDIT_SIGNING_KEY", "") else None
+AUDIT_PUBLIC_KEYS = env.words("AUDIT_PUBLIC_KEYS")
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000  # the editor sends up to 25 a line
+
+# --- backups (no process that serves has any use for these) -----------------------------------
+
+BACKUP_DIR = env.text("BACKUP_DIR", "")
+BACKUP_SECOND_DIR = env.text("BACKUP_SECOND_DIR", "")
+BACKUP_KEY = env.secret("BACKUP_KEY", "")
+BACKUP_DATABASE_URL = env.secret("BACKUP_DATABASE_URL", "")
+BACKUP_KEPT_DAYS = env.integer("BACKUP_KEPT_DAYS", 35, least=1)
+WAL_DIR = env.text("WAL_DIR", "")
 
 # --- words and time ---------------------------------------------------------------------------
 
@@ -194,6 +215,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # how long a proof of being oneself holds
 ACCOUNT_FORMS = {"signup": "accounts.forms.SignUpForm"}
 USERSESSIONS_TRACK_ACTIVITY = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
@@ -219,7 +241,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_SAVE_EVERY_REQUEST = False
 SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if AXES_IPWARE_PROXY_COUNT else None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REFERRER_POLICY = "same-origin"
@@ -278,7 +300,14 @@ FBR_SWEEP_S = env.integer("FBR_SWEEP_S", 30, least=1)
 FBR_CONCURRENCY = env.integer("FBR_CONCURRENCY", 8, least=1)
 FBR_CONCURRENCY_PER_CREDENTIAL = env.integer("FBR_CONCURRENCY_PER_CREDENTIAL", 2, least=1)
 FBR_CALLS_PER_SECOND = env.integer("FBR_CALLS_PER_SECOND", 20, least=1)  # with one token
+FBR_FIRST_CALLS = env.integer("FBR_FIRST_CALLS", 2, least=1)  # on a line of which nothing is known
+FBR_BREAKER_FIRST_S = env.integer("FBR_BREAKER_FIRST_S", 30, least=1)
+FBR_BREAKER_LONGEST_S = env.integer("FBR_BREAKER_LONGEST_S", 600, least=1)
+SPOOL_DIR = Path(env.text("SPOOL_DIR", str(BASE_DIR / ".local" / "spool")))
 FBR_VALIDATE_FIRST = env.boolean("FBR_VALIDATE_FIRST", default=False)
+FBR_CANCEL_ENDS_WITH_MONTH = env.boolean("FBR_CANCEL_ENDS_WITH_MONTH", default=False)
+FBR_CANCEL_API = env.boolean("FBR_CANCEL_API", default=False)
+FBR_CANCEL_BODY = env.text("FBR_CANCEL_BODY", "")
 
 # What a taxpayer types into IRIS about us.
 SOFTWARE: Final = "SmartInvoicing"
@@ -309,10 +338,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "documents"
 CELERY_TIMEZONE = "UTC"
 
-# --- mail and logs ----------------------------------------------------------------------------
+# --- mail -------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = (
-    "django.core.mail.backends.smtp.EmailBackend"
+    "smartinvoicing.mail.SmtpBackend"
     if env.text("SMTP_HOST", "")
     else "smartinvoicing.mail.LogBackend"
 )
@@ -323,6 +352,17 @@ EMAIL_HOST_PASSWORD = env.secret("SMTP_PASSWORD", "")
 EMAIL_USE_TLS = PRODUCTION
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "SmartInvoicing <no-reply@localhost>")
+
+# --- the watchdog -----------------------------------------------------------------------------
+
+OPERATOR_EMAILS = env.words("OPERATOR_EMAILS")
+NTP_HOST = env.text("NTP_HOST", "")
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
+WATCH_TICK_S = env.integer("WATCH_TICK_S", 60, least=1)
+WATCHED_FOLDERS = env.words("WATCHED_FOLDERS", str(MEDIA_ROOT))
+WAITS_LONG_MIN = env.integer("WAITS_LONG_MIN", 30, least=1)
+
+# --- logs -------------------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,

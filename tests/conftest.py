@@ -14,9 +14,17 @@ from accounts.enums import Role
 from accounts.models import LegalEntity, Tenant, User
 from fbr.fake import FakeFbr
 from invoices.models import Buyer, Product
+from smartinvoicing import arming
 from tests import factories
 
 NOON: Final = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # 12:00 in Karachi
+
+
+@pytest.fixture(autouse=True)
+def _armed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test without a database may open a line too. Who tests the question calls `forget`."""
+    monkeypatch.setattr(arming._known, "answer", True)
+    monkeypatch.setattr(arming._known, "until", float("inf"))
 
 
 @pytest.fixture

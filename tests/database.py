@@ -21,6 +21,7 @@ from psycopg2 import errors, sql
 from smartinvoicing.pg import databases, roles
 from tests import services
 
+INSTALLATION: Final = "smartinvoicing_installation"
 SMALL: Final = 512 * 1024  # bytes; above it TRUNCATE is the faster way to empty a table
 
 Row = tuple[Any, ...]
@@ -50,6 +51,7 @@ class Laid:
                 databases.copy_database(self.admin_url, self.name, self.copy)
         turn.close()
         databases.copy_database(self.admin_url, self.copy, self.name)
+        self._arm()
         self._look()
 
     def _migrate(self) -> None:
@@ -118,6 +120,14 @@ class Laid:
         connections.close_all()
         self.close()
         databases.copy_database(self.admin_url, self.copy, self.name)
+        self._arm()
+        with self._cursor() as cursor:
+            self.seeded[INSTALLATION] = self._state(cursor, INSTALLATION)
+
+    def _arm(self) -> None:
+        """A copy is not armed by itself: it stands at another place."""
+        with self._cursor() as cursor:
+            cursor.execute(f"UPDATE {INSTALLATION} SET place = current_place()")
 
     def _cut_off_others(self) -> None:
         connections.close_all()

@@ -1,4 +1,4 @@
-"""pytest plugin: real processes for tests, quickly: Celery workers and commands, forked ready-made.
+"""pytest plugin: real processes for tests, quickly: workers, web and commands, forked ready-made.
 
     worker = start_worker("reporting", concurrency=4, env={"CRASHPOINT": "after_mark"})
     worker.kill(); worker.stop(); worker.wait(); worker.log()
@@ -16,8 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import pytest
 import redis
@@ -74,6 +76,12 @@ class Forked:
     def is_alive(self) -> bool:
         return self.poll() is None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still (SIGSTOP), on Linux."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+
     def poll(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
         if self._code is None:
@@ -118,6 +126,23 @@ class Forked:
             if time.monotonic() > until:
                 raise TimeoutError(f"{self.words} is not ready after {timeout_s} s:\n{self.log()}")
             time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Web:
+    """gunicorn with its workers."""
+
+    url: str
+    process: Forked
+
+    def wait_ready(self, timeout_s: float = READY_S) -> None:
+        until = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(OSError), urlopen(f"{self.url}/healthz", timeout=5):
+                return
+            if not self.process.is_alive or time.monotonic() > until:
+                raise RuntimeError(f"the web does not answer:\n{self.process.log()}")
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -168,6 +193,22 @@ def start_worker(start_process: Callable[..., Forked]) -> Callable[..., Forked]:
         if ready:
             worker.wait_ready()
         return worker
+
+    return start
+
+
+@pytest.fixture
+def start_web(start_process: Callable[..., Forked]) -> Callable[..., Web]:
+    """`start_web(env={...})`: gunicorn as `make run` has it, answering."""
+
+    def start(*, workers: int = 1, env: Mapping[str, str] | None = None) -> Web:
+        port = free_port()
+        words = ("--bind", f"127.0.0.1:{port}", "--workers", str(workers))
+        more = ("--worker-class", "gthread", "--threads", "4", "--no-control-socket")
+        process = start_process("gunicorn", "smartinvoicing.wsgi", *words, *more, env=env)
+        web = Web(f"http://127.0.0.1:{port}", process)
+        web.wait_ready()
+        return web
 
     return start
 

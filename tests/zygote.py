@@ -83,7 +83,7 @@ def leave(code: int) -> None:
 
 
 def become(question: dict[str, Any]) -> None:
-    """A worker or a command, with an environment and a log of its own."""
+    """A worker, a server or a command, with an environment and a log of its own."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(question["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -100,6 +100,15 @@ def become(question: dict[str, Any]) -> None:
 
         worker_ready.connect(lambda **kwargs: Path(question["ready"]).touch(), weak=False)
         app.worker_main(["worker", *words])
+    elif first == "celery-beat":
+        from smartinvoicing.celery import app
+
+        app.start(["beat", *words])
+    elif first == "gunicorn":
+        from gunicorn.app.wsgiapp import WSGIApplication
+
+        sys.argv = ["gunicorn", *words]
+        WSGIApplication().run()
     else:
         from django.core.management import execute_from_command_line
 

@@ -3,49 +3,355 @@
 from django.db import migrations, models
 
 
+# Beside what `Meta` says: the rows that a pick may choose, so that held ones cost it nothing.
+PICK = """
+CREATE POLICY lease ON fbr_outbox FOR UPDATE TO owner USING (state = 'waiting') WITH CHECK (true);
+CREATE POLICY pace ON fbr_credential FOR UPDATE TO owner USING (true) WITH CHECK (true);
+
+-- Answered anew by the clock check (migration 0013); until that is there the clock is trusted.
+CREATE FUNCTION clock_is_sane() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$;
+
+-- T1. Picks what may go now and leases it: fences and ids, of all tenants. One pick at a time, so
+-- the caps are exact. Nothing where this database is not armed for `instance`, or time is not sane.
+--
+-- cap, cap_credential: calls under way at once in an environment, with a token.
+-- calls_a_second:      of one token, with a burst of a second.
+-- first_window:        calls at once on a line of which nothing was heard lately.
+-- most:                no more than the caller can carry.
+-- only:                this work or none.
+CREATE FUNCTION fbr_take(instance text, who text, lease_s int, cap int, cap_credential int,
+                         calls_a_second int, first_window int, most int, only_work uuid)
+RETURNS TABLE (tenant_id uuid, id uuid, fence int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+#variable_conflict use_column
+DECLARE
+    now timestamptz := clock_timestamp();
+    kept int := CASE WHEN cap > 1 THEN (cap + 3) / 4 ELSE 0 END;
+BEGIN
+    IF NOT installation_is_armed(instance) OR NOT clock_is_sane() THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(470001);
+    now := clock_timestamp();
+    RETURN QUERY
+    WITH RECURSIVE flying AS MATERIALIZED (
+        SELECT o.environment, o.channel, o.tenant_id, o.credential_id, o.is_bulk
+        FROM fbr_outbox o WHERE o.lease_until > now
+    ), line AS MATERIALIZED (
+        SELECT l.environment, l.channel,
+               CASE WHEN b.retry_at IS NOT NULL OR b.is_suspect THEN 0
+                    WHEN b.is_warm THEN least(cap, greatest(b.window, 1))
+                    ELSE least(cap, first_window) END
+               - (SELECT count(*) FROM flying f
+                  WHERE f.environment = l.environment AND f.channel = l.channel) AS free
+        FROM (VALUES ('sandbox', 'di'), ('sandbox', 'pos'), ('production', 'di'),
+                     ('production', 'pos')) l (environment, channel)
+        LEFT JOIN LATERAL (
+            SELECT r.retry_at, r.is_suspect, r.window,
+                   r.opened_at IS NOT NULL OR r.bad_in_row > 0
+                       OR r.last_good_at > now - interval '10 minutes' AS is_warm
+            FROM fbr_breaker r WHERE r.environment = l.environment AND r.channel = l.channel
+        ) b ON true
+    ), token (id) AS (
+        -- Each token that has work, by hopping through the index: one with 20,000 documents
+        -- costs no more than one with a single document.
+        (SELECT o.credential_id FROM fbr_outbox o
+         WHERE o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
+           AND o.credential_id IS NOT NULL
+         ORDER BY o.credential_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.credential_id FROM fbr_outbox o
+                WHERE o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
+                  AND o.credential_id > t.id
+                ORDER BY o.credential_id LIMIT 1)
+        FROM token t WHERE t.id IS NOT NULL
+    ), open_token AS MATERIALIZED (
+        SELECT c.id, cap_credential - (SELECT count(*) FROM flying f
+                                       WHERE f.credential_id = c.id) AS free
+        FROM token t JOIN fbr_credential c ON c.id = t.id
+        JOIN line l ON l.environment = c.environment AND l.channel = c.channel AND l.free > 0
+        WHERE c.held_at IS NULL
+          AND (c.paced_until IS NULL OR c.paced_until <= now + interval '1 second')
+    ), waiting AS (
+        SELECT w.*,
+               (SELECT count(*) FROM flying f WHERE f.tenant_id = w.tenant_id)
+               + row_number() OVER (PARTITION BY w.tenant_id
+                                    ORDER BY w.deadline, w.run_after, w.id) AS rank
+        FROM open_token t
+        CROSS JOIN LATERAL (
+            SELECT o.tenant_id, o.id, o.environment, o.channel, o.credential_id, o.is_bulk,
+                   o.deadline, o.run_after
+            FROM fbr_outbox o
+            WHERE o.credential_id = t.id AND o.state = 'waiting'
+              AND o.hold_reason IN ('', 'clock', 'endpoint') AND o.run_after <= now
+              AND (o.lease_until IS NULL OR o.lease_until <= now)
+              AND (only_work IS NULL OR o.id = only_work)
+            ORDER BY o.run_after, o.id LIMIT greatest(t.free, 0)
+        ) w
+    ), unhurried AS (
+        -- A part of the slots is kept for documents that somebody waits for.
+        SELECT w.*, row_number() OVER (PARTITION BY w.environment, w.is_bulk
+                                       ORDER BY w.rank, w.deadline, w.run_after, w.id)
+                    + (SELECT count(*) FROM flying f
+                       WHERE f.environment = w.environment AND f.is_bulk) AS bulk_place
+        FROM waiting w
+    ), on_line AS (
+        SELECT u.*, row_number() OVER (PARTITION BY u.environment, u.channel
+                                       ORDER BY u.rank, u.deadline, u.run_after, u.id) AS line_place
+        FROM unhurried u WHERE NOT u.is_bulk OR u.bulk_place <= cap - kept
+    ), placed AS (
+        SELECT p.*, row_number() OVER (PARTITION BY p.environment
+                                       ORDER BY p.rank, p.deadline, p.run_after, p.id)
+                    + (SELECT count(*) FROM flying f WHERE f.environment = p.environment) AS place
+        FROM on_line p
+        JOIN line l ON l.environment = p.environment AND l.channel = p.channel
+        WHERE p.line_place <= l.free
+    ), chosen AS (
+        SELECT o.id, p.place, p.credential_id
+        FROM (SELECT * FROM placed WHERE place <= cap ORDER BY place LIMIT most) p
+        JOIN fbr_outbox o ON o.id = p.id
+        WHERE o.state = 'waiting'
+        FOR UPDATE OF o SKIP LOCKED
+    ), paced AS (
+        UPDATE fbr_credential c
+        SET paced_until = greatest(c.paced_until, now)
+                          + make_interval(secs => g.calls::float / calls_a_second)
+        FROM (SELECT credential_id, count(*) AS calls FROM chosen GROUP BY 1) g
+        WHERE c.id = g.credential_id
+    )
+    UPDATE fbr_outbox o
+        SET attempt_no = o.attempt_no + 1, leased_by = who, hold_reason = '',
+            lease_until = now + make_interval(secs => lease_s)
+        FROM chosen c WHERE o.id = c.id
+        RETURNING o.tenant_id, o.id, o.attempt_no;
+END $$;
+
+-- Whether anything would go if there were a free slot: ids of nobody, a yes or a no.
+CREATE FUNCTION fbr_is_due() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM fbr_outbox o JOIN fbr_credential c ON c.id = o.credential_id
+        WHERE o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
+          AND o.run_after <= clock_timestamp() AND c.held_at IS NULL
+          AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
+    )
+$$;
+
+-- How long until a token that spoke too often may speak again, where something is due with it.
+CREATE FUNCTION fbr_paced_s() RETURNS double precision
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT extract(epoch FROM min(c.paced_until) - interval '1 second' - clock_timestamp())
+    FROM fbr_credential c
+    WHERE c.paced_until > clock_timestamp() + interval '1 second' AND c.held_at IS NULL
+      AND EXISTS (
+          SELECT 1 FROM fbr_outbox o
+          WHERE o.credential_id = c.id AND o.state = 'waiting'
+            AND o.hold_reason IN ('', 'clock', 'endpoint') AND o.run_after <= clock_timestamp()
+      )
+$$;
+
+-- Whose token asks whether a line is well again: one with work that is due, else any that is well.
+CREATE FUNCTION fbr_probe_with(wanted_environment text, wanted_channel text)
+RETURNS TABLE (tenant_id uuid, id uuid, work_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    (SELECT o.tenant_id, o.credential_id, o.id FROM fbr_outbox o
+     JOIN fbr_credential c ON c.id = o.credential_id AND c.held_at IS NULL
+     WHERE o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
+       AND o.environment = wanted_environment AND o.channel = wanted_channel
+       AND o.run_after <= clock_timestamp()
+     ORDER BY o.credential_id, o.run_after, o.id LIMIT 1)
+    UNION ALL
+    (SELECT c.tenant_id, c.id, NULL FROM fbr_credential c
+     WHERE c.held_at IS NULL AND c.environment = wanted_environment
+       AND c.channel = wanted_channel
+     ORDER BY c.id LIMIT 1)
+    LIMIT 1
+$$;
+DROP FUNCTION fbr_lease(uuid, text, int, int, int);
+DROP FUNCTION fbr_due(int, int);
+"""
+
+NO_PICK = """
+-- Ids only: what may be sent now, rank inside the credential first, then age.
+CREATE FUNCTION fbr_due(cap int, cap_credential int) RETURNS TABLE (tenant_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    WITH RECURSIVE flying AS (
+        SELECT o.environment, o.credential_id, count(*) AS n
+        FROM fbr_outbox o WHERE o.lease_until > clock_timestamp() GROUP BY 1, 2
+    ), used AS (
+        SELECT f.environment, sum(f.n) AS n FROM flying f GROUP BY 1
+    ), token (id) AS (
+        -- Each token that has work, by hopping through the index: one with 20,000 documents
+        -- costs no more than one with a single document.
+        (SELECT o.credential_id FROM fbr_outbox o
+         WHERE o.state = 'waiting' AND o.credential_id IS NOT NULL
+         ORDER BY o.credential_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.credential_id FROM fbr_outbox o
+                WHERE o.state = 'waiting' AND o.credential_id > t.id
+                ORDER BY o.credential_id LIMIT 1)
+        FROM token t WHERE t.id IS NOT NULL
+    ), ranked AS (
+        SELECT w.tenant_id, w.id, w.environment, w.run_after,
+               coalesce(f.n, 0)
+               + row_number() OVER (PARTITION BY w.credential_id ORDER BY w.run_after, w.id) AS rank
+        FROM token t
+        JOIN fbr_credential c ON c.id = t.id AND c.held_at IS NULL
+        CROSS JOIN LATERAL (
+            SELECT o.tenant_id, o.id, o.environment, o.credential_id, o.run_after
+            FROM fbr_outbox o
+            WHERE o.credential_id = t.id AND o.state = 'waiting'
+              AND o.hold_reason IN ('', 'clock', 'endpoint')
+              AND o.run_after <= clock_timestamp()
+              AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
+            ORDER BY o.run_after, o.id LIMIT cap_credential
+        ) w
+        LEFT JOIN flying f ON f.environment = w.environment AND f.credential_id = w.credential_id
+    ), fair AS (
+        SELECT r.*, row_number() OVER (PARTITION BY r.environment
+                                       ORDER BY r.rank, r.run_after, r.id) AS place
+        FROM ranked r WHERE r.rank <= cap_credential
+    )
+    SELECT a.tenant_id, a.id FROM fair a LEFT JOIN used u ON u.environment = a.environment
+    WHERE a.place <= cap - coalesce(u.n, 0)
+    ORDER BY a.place
+$$;
+
+-- The lease (T1): one row, under the caps, with the database's clock. The fence, or null.
+CREATE FUNCTION fbr_lease(work uuid, who text, seconds int, cap int, cap_credential int)
+RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+DECLARE
+    wanted fbr_outbox;
+    flying int;
+    mine int;
+    fence int;
+BEGIN
+    PERFORM pg_advisory_xact_lock(470001);  -- one lease at a time: the caps are exact
+    SELECT * INTO wanted FROM fbr_outbox o
+        WHERE o.id = work AND o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
+          AND o.run_after <= clock_timestamp()
+          AND (o.lease_until IS NULL OR o.lease_until <= clock_timestamp())
+          AND o.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
+        FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT count(*), count(*) FILTER (WHERE o.credential_id = wanted.credential_id)
+        INTO flying, mine
+        FROM fbr_outbox o
+        WHERE o.lease_until > clock_timestamp() AND o.environment = wanted.environment;
+    IF flying >= cap OR mine >= cap_credential THEN
+        RETURN NULL;
+    END IF;
+    UPDATE fbr_outbox o
+        SET attempt_no = o.attempt_no + 1, leased_by = who, hold_reason = '',
+            lease_until = clock_timestamp() + make_interval(secs => seconds)
+        WHERE o.id = work RETURNING o.attempt_no INTO fence;
+    RETURN fence;
+END $$;
+DROP FUNCTION fbr_probe_with(text, text);
+DROP FUNCTION fbr_paced_s();
+DROP FUNCTION fbr_is_due();
+DROP FUNCTION fbr_take(text, text, int, int, int, int, int, int, uuid);
+DROP FUNCTION clock_is_sane();
+DROP POLICY pace ON fbr_credential;
+DROP POLICY lease ON fbr_outbox;
+"""
+
+
 class Migration(migrations.Migration):
+    """Fairness, caps and pace in one pick; a breaker for each of FBR's systems."""
 
     dependencies = [
-        ('fbr', '0008_bills_that_wait_for_the_shop'),
+        ("fbr", "0008_bills_that_wait_for_the_shop"),
+        ("smartinvoicing", "0001_installation"),
+        ("invoices", "0007_reporting_facts"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='credential',
-            name='paced_until',
+            model_name="credential",
+            name="paced_until",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='outbox',
-            name='deadline',
+            model_name="outbox",
+            name="deadline",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='outbox',
-            name='is_bulk',
+            model_name="outbox",
+            name="is_bulk",
             field=models.BooleanField(default=False),
         ),
         migrations.CreateModel(
-            name='Breaker',
+            name="Breaker",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], max_length=10)),
-                ('channel', models.CharField(choices=[('di', 'Digital Invoicing'), ('pos', 'Point of sale')], max_length=4)),
-                ('window', models.PositiveIntegerField(default=0)),
-                ('is_suspect', models.BooleanField(default=False)),
-                ('recent', models.CharField(blank=True, max_length=20)),
-                ('bad_in_row', models.PositiveIntegerField(default=0)),
-                ('hold', models.CharField(blank=True, choices=[('credential', 'FBR token missing or refused'), ('breaker', 'FBR is not answering'), ('endpoint', "FBR's address is not answering as it should"), ('tenant_paused', 'Reporting is paused'), ('clock', "Waiting for FBR's calendar day"), ('disarmed', 'This installation is not armed'), ('duplicate_suspect', 'Looks like a duplicate'), ('till', "This till reports from the shop's own computer")], max_length=20)),
-                ('why', models.CharField(blank=True, max_length=200)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('retry_at', models.DateTimeField(null=True)),
-                ('wait_s', models.PositiveIntegerField(default=0)),
-                ('probing_until', models.DateTimeField(null=True)),
-                ('last_good_at', models.DateTimeField(null=True)),
-                ('last_bad_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("sandbox", "Sandbox"), ("production", "Production")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("di", "Digital Invoicing"), ("pos", "Point of sale")],
+                        max_length=4,
+                    ),
+                ),
+                ("window", models.PositiveIntegerField(default=0)),
+                ("is_suspect", models.BooleanField(default=False)),
+                ("recent", models.CharField(blank=True, max_length=20)),
+                ("bad_in_row", models.PositiveIntegerField(default=0)),
+                (
+                    "hold",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("credential", "FBR token missing or refused"),
+                            ("breaker", "FBR is not answering"),
+                            ("endpoint", "FBR's address is not answering as it should"),
+                            ("tenant_paused", "Reporting is paused"),
+                            ("clock", "Waiting for FBR's calendar day"),
+                            ("disarmed", "This installation is not armed"),
+                            ("duplicate_suspect", "Looks like a duplicate"),
+                            ("till", "This till reports from the shop's own computer"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("why", models.CharField(blank=True, max_length=200)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("retry_at", models.DateTimeField(null=True)),
+                ("wait_s", models.PositiveIntegerField(default=0)),
+                ("probing_until", models.DateTimeField(null=True)),
+                ("last_good_at", models.DateTimeField(null=True)),
+                ("last_bad_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('environment', 'channel'), name='breaker_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("environment", "channel"), name="breaker_once")
+                ],
             },
         ),
+        migrations.RemoveIndex(model_name="outbox", name="outbox_due"),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(
+                fields=["credential", "run_after", "id"],
+                condition=models.Q(
+                    ("hold_reason__in", ["", "clock", "endpoint"]), ("state", "waiting")
+                ),
+                name="outbox_due",
+            ),
+        ),
+        migrations.RunSQL(PICK, NO_PICK),
     ]

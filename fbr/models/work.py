@@ -74,7 +74,7 @@ class Outbox(TenantModel):
             # What is due, over all tenants: read by one narrow function only.
             models.Index(
                 fields=["credential", "run_after", "id"],
-                condition=Q(state="waiting"),
+                condition=Q(state="waiting", hold_reason__in=["", "clock", "endpoint"]),
                 name="outbox_due",
             ),
             models.Index(

@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -77,7 +77,8 @@ def store(
     credential.tested_at, credential.test_said, credential.test_worked = None, "", None
     credential.held_at, credential.held_why = None, ""
     credential.save()
-    details = {"environment": environment} | ({"till": str(till.pk)} if till else {})
+    details: dict[str, Any] = {"environment": environment}
+    details |= {"till": str(till.pk)} if till else {}
     audit.record(actor, AuditAction.CREDENTIAL_STORED, credential, at=at, **details)
     _let_go(credential)
     return credential

@@ -15,7 +15,8 @@ from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
 from fbr import channels
 from fbr.models import Credential, Outbox
-from fbr.services import credentials, tills
+from fbr.outcomes import Hold
+from fbr.services import circumstances, credentials, duplicates, outages, tills
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice, InvoiceLine
@@ -32,8 +33,12 @@ def issue(
     at: datetime,
     lines: Sequence[InvoiceLine] | None = None,
     entity: LegalEntity | None = None,
+    is_repeat: bool = False,
 ) -> Outbox:
     """Number and freeze a draft (or mended rejection), and put it in the queue for FBR (T0).
+
+    A document that says what another one said that FBR may have is held until somebody tells the
+    two apart. is_repeat: it is meant to say the same, as a sandbox scenario does.
 
     After:  lines, parties and the bytes to send change no more; its state is QUEUED.
     Raises: NotAllowed; RuleViolation with details["problems"]; StateConflict.
@@ -44,13 +49,16 @@ def issue(
     entity = entity or LegalEntity.objects.get(pk=invoice.legal_entity_id)
     frozen = freezing.freeze(invoice, lines, entity, at=at)
     version = invoice.version + 1
-    lifecycle.transition(
-        invoice, State.QUEUED, actor=actor, at=at, also={**frozen, "version": version}
-    )
+    is_offline = outages.is_away(invoice.environment, invoice.channel)
+    also = {**frozen, "version": version, "issued_offline": is_offline}
+    lifecycle.transition(invoice, State.QUEUED, actor=actor, at=at, also=also)
     till = tills.for_issue(invoice)
     body = channels.dialect_of(invoice.channel).body_of(invoice, lines)
     credential = credentials.for_issue(entity, invoice.environment, till_id=invoice.till_id)
     hold = tills.hold_of(till, credential)
+    if not is_repeat and circumstances.twin_of(invoice, invoice.fingerprint):
+        hold = Hold.DUPLICATE_SUSPECT
+        duplicates.suspected(invoice, at)
     return queue(invoice, body, credential=credential, hold=hold, lines=len(lines), actor=actor)
 
 

@@ -83,7 +83,9 @@ def _begin(scenario: str, entity: LegalEntity, actor: Actor, at: datetime) -> Sc
     invoice, lines = drafts.create(content=content, entity=entity, actor=actor, at=at)
     started = ScenarioRun(legal_entity=entity, scenario=scenario, invoice=invoice, started_at=at)
     if not invoice.problems:
-        issuing.issue(invoice=invoice, lines=lines, entity=entity, actor=actor, at=at)
+        issuing.issue(
+            invoice=invoice, lines=lines, entity=entity, actor=actor, at=at, is_repeat=True
+        )
     started.save(force_insert=True)
     audit.record(actor, AuditAction.SCENARIO_STARTED, started, at=at, scenario=scenario)
     return started

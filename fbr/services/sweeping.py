@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from accounts.access import Actor
 from fbr.models import Attempt
 from fbr.models.work import WorkState
 from fbr.outcomes import Outcome, Reading
-from fbr.services import sending
+from fbr.services import alerts, letters, settling, spool
 from smartinvoicing import clock
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def sweep_one(*, work_id: UUID) -> Outcome | None:
     """Settle one piece of work whose lease ran out; None when it did not, after all."""
     with transaction.atomic(durable=True):
         work = (
-            sending.needed()
+            letters.needed()
             .select_for_update(of=("self",))
             .filter(pk=work_id, state=WorkState.SENDING)
             .first()
@@ -41,5 +42,18 @@ def sweep_one(*, work_id: UUID) -> Outcome | None:
                 outcome=Outcome.UNCERTAIN, why="the sending process was lost before an answer"
             )
             logger.warning("fbr.lost", extra={"invoice": str(work.invoice_id)})
-            return sending.settle(work, attempt, lost, actor=SWEEPER, now=now)
-    return sending.apply_journal(work_id=work_id, attempt_id=attempt.pk, actor=SWEEPER)
+            alerts.count(alerts.LEASE_EXPIRED, at=now)
+            return settling.settle(work, attempt, lost, actor=SWEEPER, now=now)
+    return settling.apply_journal(work_id=work_id, attempt_id=attempt.pk, actor=SWEEPER)
+
+
+def replay_spool() -> None:
+    """Journal and apply what a worker had to write to its disk, now that the database is back."""
+    for path, answer in spool.kept():
+        try:
+            settling.replay(answer, SWEEPER)
+        except ObjectDoesNotExist:
+            # Another database than the one that the answer was for: a person must look.
+            logger.exception("fbr.spool_belongs_nowhere", extra={"file": path.name})
+            continue
+        spool.forget(path)

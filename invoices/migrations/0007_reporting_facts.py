@@ -4,25 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0006_deeds_of_reporting'),
-        ('invoices', '0006_papers'),
+        ("accounts", "0006_deeds_of_reporting"),
+        ("invoices", "0006_papers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='invoice',
-            name='fingerprint',
+            model_name="invoice",
+            name="fingerprint",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='issued_offline',
+            model_name="invoice",
+            name="issued_offline",
             field=models.BooleanField(default=False),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('fingerprint', ''), _negated=True), fields=['tenant', 'fingerprint'], name='invoice_by_fingerprint'),
+            model_name="invoice",
+            index=models.Index(
+                condition=models.Q(("fingerprint", ""), _negated=True),
+                fields=["tenant", "fingerprint"],
+                name="invoice_by_fingerprint",
+            ),
         ),
     ]

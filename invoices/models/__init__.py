@@ -2,6 +2,7 @@
 
 from invoices.models.catalogue import Buyer, Product
 from invoices.models.checks import BuyerCheck
+from invoices.models.closings import BookEntry, Closing
 from invoices.models.history import InvoiceEvent, InvoicePdf
 from invoices.models.invoice import AdvanceUse, Invoice, InvoiceLine
 from invoices.models.reference import (
@@ -21,12 +22,15 @@ from invoices.models.reference import (
     Unit,
 )
 from invoices.models.series import Series
+from invoices.models.signing import Signature, SignatureRound, SigningKey
 from invoices.models.tills import PosTerms, Till
 
 __all__ = [
     "AdvanceUse",
+    "BookEntry",
     "Buyer",
     "BuyerCheck",
+    "Closing",
     "DocumentTypeRow",
     "HsCode",
     "HsUnit",
@@ -45,6 +49,9 @@ __all__ = [
     "SaleTypeRate",
     "SaleTypeRow",
     "Series",
+    "Signature",
+    "SignatureRound",
+    "SigningKey",
     "SroItem",
     "SroSchedule",
     "Till",

@@ -9,6 +9,7 @@ from typing import Final
 from accounts.models import LegalEntity
 from invoices import numbers
 from invoices.enums import EDITABLE, State
+from invoices.fingerprints import fingerprint_of
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import drafts
 from invoices.services.assessing import assess
@@ -40,6 +41,7 @@ def freeze(
             list(assessment.problems), "The invoice cannot be issued yet. Mend what is listed."
         )
     frozen: dict[str, object] = {**seller_of(entity), "problems": []}
+    frozen["fingerprint"] = fingerprint_of(invoice, lines, seller_ntn_cnic=entity.ntn_cnic)
     if standing.original is not None:
         frozen["original_fbr_number"] = standing.original.invoice.fbr_number
     if not invoice.number:

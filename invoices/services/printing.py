@@ -19,10 +19,11 @@ from django.utils.http import content_disposition_header
 
 from accounts.models import User
 from invoices import pdf, selectors
-from invoices.enums import Channel, Paper, State
+from invoices.enums import REPORTED, Channel, Paper, State
 from invoices.models import AdvanceUse, Invoice, InvoiceEvent, InvoiceLine, InvoicePdf
 from invoices.printed import Others, printed_of
 from invoices.receipt import receipt_of
+from invoices.services import signing
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ def render_and_keep(*, invoice_id: UUID, at: datetime, paper: str = "") -> Invoi
     paper: "" for the usual one.
     Called inside its tenant and outside a transaction: rendering takes a while and holds none.
     Two workers may do the same work; the first row stays, the slower one removes its file.
-    Raises: PdfUnavailable.
+    A document that FBR has is signed before it is drawn.
+    Raises: PdfUnavailable; CannotOpen where its key does not open.
     """
     with transaction.atomic():
         # The lock keeps an edit from coming between the head and the lines.
@@ -58,29 +60,30 @@ def render_and_keep(*, invoice_id: UUID, at: datetime, paper: str = "") -> Invoi
         known = kept(invoice, chosen)
         if known is not None:
             return known
-        draw = _drawing(invoice, chosen)
+        draw = _drawing(invoice, chosen, at=at)
     return _keep(invoice, draw(), paper=chosen, at=at)
 
 
-def _drawing(invoice: Invoice, paper: Paper) -> Callable[[], bytes]:
+def _drawing(invoice: Invoice, paper: Paper, *, at: datetime) -> Callable[[], bytes]:
     """All that the copy says is read now; what is returned asks the database nothing."""
     lines = list(invoice.lines.order_by("position"))
-    others = _others(invoice, lines)
+    others = _others(invoice, lines, at=at)
     if paper == Paper.RECEIPT:
         bill = receipt_of(invoice, lines, invoice.legal_entity, others)
         return partial(pdf.render_receipt, bill)
     return partial(pdf.render, printed_of(invoice, lines, invoice.legal_entity, others))
 
 
-def _others(invoice: Invoice, lines: list[InvoiceLine]) -> Others:
+def _others(invoice: Invoice, lines: list[InvoiceLine], *, at: datetime) -> Others:
     """The rows beside a document that stand on its copy; most documents have none."""
-    issued = _issued(invoice) if invoice.till_id else None
+    issued = _issued(invoice) if invoice.till_id or invoice.issued_offline else None
     return Others(
         original=invoice.original,
         advances=_advances(invoice, lines),
         till=invoice.till,
-        cashier=_name_of(issued.actor) if issued else "",
+        cashier=_name_of(issued.actor) if issued and invoice.till_id else "",
         issued_at=issued.at if issued else None,
+        signature=signing.sign(invoice=invoice, at=at) if invoice.state in REPORTED else None,
     )
 
 

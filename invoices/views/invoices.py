@@ -25,10 +25,10 @@ from invoices import (
     selectors,
     tasks,
 )
-from invoices.enums import EDITABLE, State
+from invoices.enums import EDITABLE, REPORTED, State
 from invoices.forms import FilterForm
 from invoices.reports import register
-from invoices.services import drafts, printing
+from invoices.services import drafts, printing, signing
 from smartinvoicing import clock
 from smartinvoicing.errors import Problem, StateConflict
 from smartinvoicing.forms import refuse
@@ -156,6 +156,7 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     if invoice.state == State.DRAFT:
         # As it stands today: its date and FBR's lists have gone on since it was saved.
         invoice.problems = judging.problems_of(invoice, lines, advances, at=clock.now())
+    signature = signing.of(invoice) if invoice.state in REPORTED else None
     context = pages.moving_parts(invoice, request.actor) | {
         "invoice": {
             "id": invoice.pk,
@@ -169,7 +170,7 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         },
         "seller": pages.seller_of(invoice),
         "buyer": pages.buyer_of(invoice),
-        "about": document_facts.about(invoice),
+        "about": document_facts.about(invoice, signature),
         "totals": amounts.totals_of(invoice),
         "beside": amounts.beside_totals(invoice),
         "links": note_pages.links_of(invoice, lines),

@@ -17,6 +17,15 @@ CREATE FUNCTION installation_is_armed(instance text) RETURNS boolean LANGUAGE sq
     )
 $$;
 """
+# For statements that go many at a time: the one that misses its row takes them all back.
+EXPECT = """
+CREATE FUNCTION expect_one(changed bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF changed <> 1 THEN
+        RAISE EXCEPTION 'one row was expected, % were changed', changed USING ERRCODE = 'SI001';
+    END IF;
+END $$;
+"""
 NOT_ARMED = """
 DROP FUNCTION installation_is_armed(text);
 DROP FUNCTION current_timeline();
@@ -59,10 +68,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="installation_is_one")
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="installation_is_one"
+                    )
                 ],
             },
         ),
         migrations.RunSQL(ARMED, NOT_ARMED),
+        migrations.RunSQL(EXPECT, "DROP FUNCTION expect_one(bigint)"),
         migrations.RunPython(arm_the_first, migrations.RunPython.noop),
     ]

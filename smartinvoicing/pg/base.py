@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 
-from smartinvoicing.pg import scope
+from smartinvoicing.pg import roles, scope
 
 
 class OutsideTransaction(RuntimeError):
@@ -17,6 +18,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Writes the scope at BEGIN, so requests, workers, threads and tests are all alike."""
 
     _opening = False
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Whoever serves is bounded: a process that froze in a transaction stops no other one."""
+        params = super().get_connection_params()
+        if self.settings_dict["USER"] == roles.APP:
+            params["options"] = " ".join([params.get("options", ""), *_limits()]).strip()
+        return params
 
     def connect(self) -> None:
         self._opening = True  # Django asks a new connection a question or two
@@ -35,3 +43,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if scoped and not self.in_atomic_block and self.autocommit:
             raise OutsideTransaction("Open transaction.atomic() for a query inside a tenant.")
         return super().create_cursor(name)
+
+
+def _limits() -> list[str]:
+    seconds = {
+        "statement_timeout": settings.DATABASE_STATEMENT_S,
+        "lock_timeout": settings.DATABASE_LOCK_S,
+        "idle_in_transaction_session_timeout": settings.DATABASE_IDLE_S,
+    }
+    return [f"-c {name}={limit}s" for name, limit in seconds.items()]

@@ -219,7 +219,7 @@ def ensure_passwords(admin_url: str, passwords: Mapping[str, str]) -> None:
             if found is None or not found.is_ours:
                 raise RolesMissing(f"Others made the role {role}, with another password.", [wanted])
             try:
-                _set_password(cursor, role, password)
+                set_password(cursor, role, password)
             except errors.InsufficientPrivilege as error:
                 raise RolesMissing(f"The role {role} has another password.", [wanted]) from error
 
@@ -239,7 +239,7 @@ def _create_role(cursor: Any, role: str, password: str | None) -> None:
     cursor.execute(sql.SQL("CREATE ROLE {} " + ATTRIBUTES).format(name))
     cursor.execute(sql.SQL("COMMENT ON ROLE {} IS %s").format(name), [MARK])
     if password is not None:
-        _set_password(cursor, role, password)
+        set_password(cursor, role, password)
 
 
 def _creation(role: str, password: str | None) -> str:
@@ -248,7 +248,7 @@ def _creation(role: str, password: str | None) -> str:
     return f"CREATE ROLE {role} {ATTRIBUTES}{signs_in};"
 
 
-def _set_password(cursor: Any, role: str, password: str) -> None:
+def set_password(cursor: Any, role: str, password: str) -> None:
     """By its SCRAM verifier, made here: the password reaches neither the server nor its log."""
     verifier = extensions.encrypt_password(
         password, role, scope=cursor.connection, algorithm="scram-sha-256"

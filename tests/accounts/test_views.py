@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import audit, urls, views
+from accounts import audit, audit_views, urls
 from accounts.access import Actor
 from accounts.enums import AuditAction, Role
 from accounts.models import ApiKey, AuditEvent, LegalEntity
@@ -244,7 +244,7 @@ def test_audit_names_keys_the_system_and_whoever_is_gone(browser, open_shop):
 
 
 def test_audit_pages_by_key(browser, open_shop, monkeypatch):
-    monkeypatch.setattr(views, "AUDIT_PAGE", 2)
+    monkeypatch.setattr(audit_views, "AUDIT_PAGE", 2)
     for _time in range(4):
         audit.record(open_shop.actor, AuditAction.ENTITY_CHANGED, open_shop.tenant, at=NOON)
 

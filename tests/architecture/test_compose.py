@@ -38,12 +38,15 @@ PROCESSES = {
     "web": "web",
     "reporting": "worker-reporting",
     "documents": "worker-documents",
+    "errands": "worker-errands",
     "beat": "beat",
     "dispatcher": "dispatcher",
+    "watchdog": "watchdog",
     "fake-fbr": "fake-fbr",
 }
 STEPS = {"certificates", "migrate"}
 FOREIGN = {"postgres", "redis", "proxy"}
+KEEPERS = {"backup"}  # not in `make run`: nobody wants his trials kept
 READY_S = 60
 
 
@@ -51,7 +54,7 @@ READY_S = 60
 
 
 def test_the_services_are_those_of_the_house():
-    assert SERVICES.keys() == {*PROCESSES.values(), *STEPS, *FOREIGN}
+    assert SERVICES.keys() == {*PROCESSES.values(), *STEPS, *FOREIGN, *KEEPERS}
 
 
 def test_only_the_fake_is_not_for_production():
@@ -162,10 +165,11 @@ def test_make_run_starts_the_same_processes(monkeypatch):
     assert here == {name: meaning(SERVICES[name]["command"]) for name in PROCESSES.values()}
 
 
-def test_reporting_has_threads_enough_for_what_may_fly():
+def test_reporting_has_threads_enough_to_sweep_while_it_drains():
+    """The pump takes one of them and carries with threads of its own."""
     words = SERVICES["worker-reporting"]["command"]
 
-    assert int(words[words.index("-c") + 1]) >= SETTINGS["FBR_CONCURRENCY"].default + 4
+    assert int(words[words.index("-c") + 1]) >= 2
 
 
 def test_every_queue_has_a_worker():
@@ -176,11 +180,11 @@ def test_every_queue_has_a_worker():
         for queue in service["command"][service["command"].index("-Q") + 1].split(",")
     }
 
-    assert {"reporting", django_settings.CELERY_TASK_DEFAULT_QUEUE} <= queues
+    assert {"reporting", "errands", django_settings.CELERY_TASK_DEFAULT_QUEUE} <= queues
 
 
 def test_a_stop_waits_for_a_send_that_has_begun():
-    for name in ("worker-reporting", "worker-documents", "dispatcher"):
+    for name in ("worker-reporting", "worker-documents", "worker-errands", "dispatcher"):
         grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
         assert grace_s > SETTINGS["TASK_SOFT_LIMIT_S"].default
 
@@ -189,10 +193,15 @@ def test_a_stop_waits_for_a_send_that_has_begun():
 
 GIVEN = {
     "SECRET_KEY": "0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "INSTANCE_ID": "the one and only installation",
+    "BACKUP_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     "FIELD_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    "AUDIT_SIGNING_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     "PUBLIC_URL": "https://invoices.example.com",
     "ALLOWED_HOSTS": "invoices.example.com",
     "SMTP_HOST": "smtp.example.com",
+    "OPERATOR_EMAILS": "operators@example.com",
+    "NTP_HOST": "pool.ntp.org",
     "POSTGRES_PASSWORD": "postgressecret",
     "OWNER_PASSWORD": "ownersecret",
     "APP_PASSWORD": "appsecret",
@@ -223,7 +232,8 @@ def environment_of(name, given=GIVEN):
 
 
 def test_each_process_knows_every_setting_that_is_not_the_images():
-    of_the_image = {"PORT", "MEDIA_ROOT", "STATIC_ROOT"}
+    of_the_backup = SERVICES["backup"]["environment"].keys() - SERVICES["web"]["environment"].keys()
+    of_the_image = {"PORT", "MEDIA_ROOT", "STATIC_ROOT", *of_the_backup}
     known = {name: SERVICES[name]["environment"].keys() for name in PROCESSES.values()}
 
     assert {n: SETTINGS.keys() - k - of_the_image for n, k in known.items()} == dict.fromkeys(
@@ -236,6 +246,7 @@ def test_the_owners_address_is_known_to_the_migration_alone():
     assert {n for n, s in SERVICES.items() if "DATABASE_OWNER_URL" in s["environment"]} == {
         "migrate"
     }
+    assert {n for n, s in SERVICES.items() if "BACKUP_DATABASE_URL" in s["environment"]} == KEEPERS
     assert roles.user_of(environment_of("migrate")["DATABASE_OWNER_URL"]) == "owner"
     assert roles.user_of(environment_of("web")["DATABASE_URL"]) == "app"
     assert "ownersecret" not in str([environment_of(name) for name in PROCESSES.values()])
@@ -314,7 +325,7 @@ def checks(ports):
         assert (what, words.pop(0)) == ("CMD", "python")
         if name == "web":
             words = [*words, ports["0.0.0.0:8000"].rpartition(":")[2], "/healthz"]
-        if "heartbeat" not in words or name == "dispatcher":
+        if "heartbeat" not in words or name in {"dispatcher", "watchdog"}:
             yield name, [ports.get(word, word) for word in words]
 
 
@@ -519,7 +530,8 @@ def test_the_image_is_the_one_that_was_tested():
     install = next(rest for name, rest in instructions() if "--require-hashes" in rest)
 
     assert set(bases) == {"python:3.11-slim-bookworm"}
-    assert "runtime.lock" in install
+    assert the_only("ARG") == "LOCK=runtime"
+    assert "chosen.lock" in install
     assert not re.search(r"\b(curl|wget|ADD)\b|://(?!app:none@|127)", DOCKERFILE)
 
 

@@ -16,7 +16,7 @@ from fbr import pages
 from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Evidence, Hold
-from fbr.services import credentials, sending
+from fbr.services import credentials, settling
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
@@ -92,9 +92,9 @@ def answered(invoice: Invoice, evidence: Evidence) -> Attempt:
 def reading_of(work, attempt):
     work.refresh_from_db()
     attempt.refresh_from_db()
-    reading = sending._read(work, sending._evidence(attempt), call=Call.RECORD, at=NOON)
+    reading = settling._reading(work, attempt)
     work.invoice.refresh_from_db()
-    sending.settle(work, attempt, reading, actor=factories.SYSTEM, now=clock.database_now())
+    settling.settle(work, attempt, reading, actor=factories.SYSTEM, now=clock.database_now())
 
 
 ACCEPTED = Evidence(

@@ -11,11 +11,11 @@ from django.urls import reverse
 from accounts import tenancy
 from accounts.enums import Permission, Role
 from fbr import selectors
-from fbr.services import credentials, sending, tills
-from fbr.tasks import SENDER
+from fbr.services import credentials, tills
 from invoices.models import Till
 from tests import factories
 from tests.factories import AT, SYSTEM
+from tests.fbr.pump_cast import drain
 
 TOKEN = "demo-pos-sandbox-token-0000-817001"
 LINE = {
@@ -196,13 +196,6 @@ def test_what_is_left_of_a_bill_comes_back_by_one_call(
     told = [json.loads(row["body"]) for row in fake_fbr.ledger()["recorded"]]
     assert (state, [each["InvoiceType"] for each in told]) == ("accepted", [1, 3])
     assert told[1]["RefUSIN"] == sold["number"]
-
-
-def drain():
-    for _ in range(5):
-        for each in selectors.due():
-            with tenancy.in_tenant(each.tenant_id):
-                sending.send_one(work_id=each.work_id, actor=SENDER)
 
 
 def test_a_bill_of_a_shops_own_computer_waits_with_that_reason(program, inside):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from accounts.models import Tenant
+from fbr.models import Claim
+from fbr.models.evidence import Standing, Verdict
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
@@ -47,6 +51,7 @@ WAYS = {
     ),
     State.VOID: (State.VOID,),
 }
+LONG_AGO = AT - timedelta(days=3650)
 NUMBERED = {"fbr_number": "7000007DI1234567890123", "accepted_at": AT}
 
 
@@ -56,7 +61,39 @@ def _in_state(state: State) -> Invoice:
     invoice = factories.make_issued()
     for step in WAYS[state]:
         also = NUMBERED if step == State.ACCEPTED and not invoice.fbr_number else {}
-        lifecycle.transition(invoice, step, actor=SYSTEM, at=AT, also=also)
+        # Long over: a claim about an uncertain document waits for the database's own clock.
+        at = LONG_AGO if step == State.UNCERTAIN else AT
+        lifecycle.transition(invoice, step, actor=SYSTEM, at=at, also=also)
+    return invoice
+
+
+def _two_people_looked(invoice: Invoice) -> None:
+    """What alone lets an uncertain document back into the queue: "not at FBR", by two people."""
+    tenant = Tenant.objects.get()
+    first, second = (factories.make_member(tenant).pk for _ in range(2))
+    claim = Claim(
+        invoice=invoice,
+        verdict=Verdict.NOT_AT_FBR,
+        why="IRIS",
+        made_at=AT,
+        made_by=f"user:{first}",
+        made_person=first,
+        ripe_at=AT,
+    )
+    claim.save(force_insert=True)
+    Claim.objects.filter(pk=claim.pk).update(
+        confirmed_at=AT,
+        confirmed_by=f"user:{second}",
+        confirmed_person=second,
+        confirmed_as=Standing.MEMBER,
+    )
+
+
+def _ready_for(was: State, to: State) -> Invoice:
+    """A document in `was`, with all that others ask of the step, so that it alone is judged."""
+    invoice = _in_state(was)
+    if (was, to) == (State.UNCERTAIN, State.QUEUED):
+        _two_people_looked(invoice)
     return invoice
 
 
@@ -76,7 +113,7 @@ def _fields(was: State, to: State) -> dict[str, object]:
 
 @pytest.mark.parametrize(("was", "to"), PAIRS)
 def test_transition_makes_exactly_the_listed_steps(inside, was, to):
-    invoice = _in_state(was)
+    invoice = _ready_for(was, to)
     events = invoice.events.count()
 
     if (was, to) in ALLOWED:
@@ -92,7 +129,7 @@ def test_transition_makes_exactly_the_listed_steps(inside, was, to):
 
 @pytest.mark.parametrize(("was", "to"), PAIRS)
 def test_the_database_makes_exactly_the_listed_steps(inside, was, to):
-    invoice = _in_state(was)
+    invoice = _ready_for(was, to)
     fields = {"state": to, **_fields(was, to)}
     columns = ", ".join(f"{name} = %s" for name in fields)
 
@@ -110,6 +147,16 @@ def test_the_database_makes_exactly_the_listed_steps(inside, was, to):
         with pytest.raises(IntegrityError):
             step()
         assert Invoice.objects.get(pk=invoice.pk).state == was
+
+
+def test_an_uncertain_document_does_not_go_back_on_one_word(inside):
+    """Not even where the pair is allowed: the database asks for two people."""
+    invoice = _in_state(State.UNCERTAIN)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        lifecycle.transition(invoice, State.QUEUED, actor=SYSTEM, at=AT)
+
+    assert Invoice.objects.get(pk=invoice.pk).state == State.UNCERTAIN
 
 
 def test_the_table_in_code_is_the_one_of_the_contract():

@@ -166,7 +166,7 @@ def detail(browser, invoice):
 
 
 def test_an_accepted_invoice_offers_to_correct_it(browser, invoice):
-    assert page(invoice) in detail(browser, invoice)
+    assert reverse("fbr:correct", args=[invoice.pk]) in detail(browser, invoice)
 
 
 def test_a_note_and_its_invoice_name_each_other(browser, invoice):

@@ -7,23 +7,29 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
-from accounts import tenancy
 from accounts.services import housekeeping
 from fbr import selectors, tasks
-from fbr.services import sending
+from fbr.services import deadman, outages, timekeeping
+from fbr.services.draining import Pump, drain
 from smartinvoicing import clock
-from smartinvoicing.errors import StateConflict
 
 logger = logging.getLogger(__name__)
 
 ALONE: Final = 2  # sends at a time while the broker is away
+
+
+def _look_for_outages() -> None:
+    outages.look(at=clock.now())
+
+
+# What must be looked at even with no worker at all.
+LOOKS: Final[tuple[Callable[[], Any], ...]] = (tasks.sweep, _look_for_outages)
 
 
 class Command(BaseCommand):
@@ -35,15 +41,17 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         logger.info("dispatcher.ready")
-        swept = 0.0
-        with ThreadPoolExecutor(ALONE, thread_name_prefix="alone") as pool:
-            while not stop.is_set():
-                busy = self._survive(lambda: self._tick(pool))
-                if time.monotonic() - swept >= settings.FBR_SWEEP_S:
-                    self._survive(tasks.sweep)
-                    swept = time.monotonic()
-                if not busy:
-                    stop.wait(settings.FBR_TICK_S)
+        awake_since, swept = clock.now(), 0.0
+        looks = (*LOOKS, lambda: deadman.look(clock.now(), awake_since=awake_since))
+        self._survive(timekeeping.check)
+        while not stop.is_set():
+            busy = self._survive(lambda: self._tick(stop))
+            if time.monotonic() - swept >= settings.FBR_SWEEP_S:
+                for look in looks:
+                    self._survive(look)
+                swept = time.monotonic()
+            if not busy:
+                stop.wait(settings.FBR_TICK_S)
 
     def _survive(self, deed: Callable[[], Any]) -> Any:
         """The last process that reports when all else is broken must outlive what breaks."""
@@ -57,23 +65,19 @@ class Command(BaseCommand):
             close_old_connections()
         return None
 
-    def _tick(self, pool: ThreadPoolExecutor) -> bool:
+    def _tick(self, stop: threading.Event) -> bool:
         """One look. True when this process sent by itself and should look again at once."""
         housekeeping.beat("dispatcher", at=clock.now())
-        due = selectors.due()
-        if not due:
+        if not selectors.is_due():
             return False
         if not tasks.is_broker_away():
             tasks.ring()
             return False
-        logger.warning("dispatcher.alone", extra={"due": len(due)})
-        return any(list(pool.map(self._send, due[:ALONE])))
-
-    def _send(self, due: selectors.Due) -> bool:
-        try:
-            with tenancy.in_tenant(due.tenant_id):
-                return sending.send_one(work_id=due.work_id, actor=tasks.SENDER) is not None
-        except StateConflict:
-            return False  # somebody else was faster
-        finally:
-            close_old_connections()
+        logger.warning("dispatcher.alone")
+        until = time.monotonic() + settings.FBR_TICK_S
+        pump = Pump(
+            slots=ALONE,
+            actor=tasks.SENDER,
+            is_over=lambda: stop.is_set() or time.monotonic() > until,
+        )
+        return bool(drain(pump))

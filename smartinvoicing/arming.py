@@ -1,0 +1,171 @@
+"""May this installation speak to the world? Asked of the database, with this environment's secret.
+
+A restored database, a copy and a database after a failover say no, each by itself, until a person
+has looked and armed it. Arming, disarming and the history are written by `owner` alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from smartinvoicing.errors import StateConflict
+from smartinvoicing.models import Happening, Installation, InstallationEvent
+
+logger = logging.getLogger(__name__)
+
+KNOWN_S: Final = 2.0
+
+
+@dataclass
+class _Known:
+    """The last answer of this process."""
+
+    answer: bool = False
+    until: float = 0.0
+
+
+_known: Final = _Known()
+_asking: Final = Lock()
+
+
+def is_armed() -> bool:
+    """Whether anything may leave. An answer counts for two seconds; no answer is a no."""
+    if time.monotonic() < _known.until:
+        return _known.answer
+    with _asking:
+        if time.monotonic() >= _known.until:
+            answer = _ask()
+            if answer is None:
+                return False
+            _known.answer, _known.until = answer, time.monotonic() + KNOWN_S
+    return _known.answer
+
+
+def forget() -> None:
+    """Ask anew next time."""
+    _known.until = 0.0
+
+
+def _ask() -> bool | None:
+    """None when the database cannot say. A thread that had no connection keeps none."""
+    is_guest = connection.connection is None
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT installation_is_armed(%s)", [settings.INSTANCE_ID])
+            return bool(cursor.fetchone()[0])
+    except DatabaseError as error:
+        logger.warning("arming.unknown", extra={"failure": type(error).__name__})
+        return None
+    finally:
+        if is_guest and not connection.in_atomic_block:
+            connection.close()
+
+
+# --- how it stands ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is known of this installation.
+
+    is_same_place: the database stands where it stood when it was last armed or disarmed: same
+                   server, same timeline. If not, it was restored, copied or failed over.
+    is_quarantined: what could be reported twice was set aside since it stands here.
+    """
+
+    is_armed: bool
+    is_same_place: bool
+    is_quarantined: bool
+    timeline: str
+    place: str
+    armed_at: datetime | None
+    armed_by: str
+
+    @property
+    def needs_quarantine(self) -> bool:
+        return not (self.is_same_place or self.is_quarantined)
+
+
+def standing() -> Standing:
+    """Raises: Installation.DoesNotExist when the tables are not laid."""
+    row = Installation.objects.get()
+    timeline, place = _here()
+    return Standing(
+        is_armed=_ask() or False,
+        is_same_place=(row.timeline, row.place) == (timeline, place),
+        is_quarantined=InstallationEvent.objects.filter(
+            kind=Happening.QUARANTINED, timeline=timeline, place=place
+        ).exists(),
+        timeline=timeline,
+        place=place,
+        armed_at=row.armed_at,
+        armed_by=row.armed_by,
+    )
+
+
+def _here() -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_timeline(), current_place()")
+        timeline, place = cursor.fetchone()
+    return timeline, place
+
+
+def newest(kind: Happening) -> InstallationEvent | None:
+    """The last of its kind, for whoever watches the age of backups and rehearsals."""
+    return InstallationEvent.objects.filter(kind=kind).order_by("-at", "-id").first()
+
+
+# --- deeds, as `owner` ------------------------------------------------------------------------
+
+
+@transaction.atomic
+def arm(*, by: str, why: str, at: datetime) -> None:
+    """Let this very database speak, with this environment's secret, from now on.
+
+    Raises: StateConflict while it stands at a new place and nothing was quarantined there.
+    """
+    now = standing()
+    if now.needs_quarantine:
+        raise StateConflict(
+            "This database was restored, copied or failed over. What it would send may be at FBR "
+            "already: run `manage.py quarantine` first."
+        )
+    Installation.objects.update(
+        instance_sha256=hashlib.sha256(settings.INSTANCE_ID.encode()).hexdigest(),
+        timeline=now.timeline,
+        place=now.place,
+        armed_at=at,
+        armed_by=by,
+        why=why,
+    )
+    note(Happening.ARMED, by=by, why=why, at=at)
+    forget()
+
+
+@transaction.atomic
+def disarm(*, by: str, why: str, at: datetime) -> None:
+    """Nothing leaves any more. What is under way is finished."""
+    Installation.objects.update(armed_at=None, armed_by="", why=why)
+    note(Happening.DISARMED, by=by, why=why, at=at)
+    forget()
+
+
+def note(
+    kind: Happening, *, by: str, why: str = "", at: datetime, facts: dict[str, Any] | None = None
+) -> InstallationEvent:
+    """One line of the history, with where the database stands now."""
+    timeline, place = _here()
+    told = json.loads(json.dumps(facts or {}, default=str))
+    return InstallationEvent.objects.create(
+        kind=kind, by=by, why=why, at=at, timeline=timeline, place=place, facts=told
+    )
