@@ -17,6 +17,7 @@ from fbr.outcomes import Hold, Outcome, Reading
 IN_A_ROW: Final = 5
 LOOKED_AT: Final = 20
 GOOD, BAD = "0", "1"
+_AWAY: Final = frozenset({Hold.ENDPOINT, Hold.BREAKER})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def is_bad(reading: Reading) -> bool:
     """Whether it speaks against the line. A refused token or too many calls do not."""
     return is_ambiguous(reading) or (
         reading.outcome == Outcome.RETRYABLE
-        and (reading.hold == Hold.ENDPOINT or reading.why.startswith("not sent"))
+        and (reading.hold in _AWAY or reading.why.startswith("not sent"))
     )
 
 

@@ -139,13 +139,18 @@ def _of_spell(spell: OfflineSpell, at: datetime) -> Row:
     restored_at = spell.outage.restored_at
     if spell.drained_at is not None and restored_at is not None:
         return _drained(spell, spell.drained_at - restored_at)
-    stage = deadlines.stage_at(spell.deadline or at, at=at)
-    text = _("FBR answers again. What was issued offline is being reported, until %(until)s.")
+    text = _("FBR answers again. What was issued offline is being reported.")
+    tone = "wait"
+    if spell.deadline is not None:
+        text = _("FBR answers again. What was issued offline must be there until %(until)s.") % {
+            "until": karachi_time(spell.deadline)
+        }
+        tone = tone_of(deadlines.stage_at(spell.deadline, at=at))
     return {
-        "tone": tone_of(stage),
+        "tone": tone,
         "icon": "turning",
         "title": _("Reporting what was issued offline."),
-        "text": text % {"until": karachi_time(spell.deadline)},
+        "text": text,
         "progress": progress(spell, at=at),
     }
 

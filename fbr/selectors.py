@@ -65,6 +65,13 @@ def hanging() -> list[Due]:
     return _ids("SELECT tenant_id, id FROM fbr_hanging(%s)", [100], why="fbr.sweep")
 
 
+def unread_answers(lost: str) -> list[Due]:
+    """Attempts given up as `lost` whose answer was journalled since, and that nobody applied."""
+    return _ids(
+        "SELECT tenant_id, id FROM fbr_unread_answers(%s, %s)", [lost, 100], why="fbr.sweep"
+    )
+
+
 def token_by_lot(seed: str) -> list[Due]:
     """Whose token reads the lists: one that FBR takes, another one for another seed."""
     return _ids("SELECT tenant_id, id FROM fbr_tokens_by_lot(%s, 1)", [seed], why="fbr.lists")

@@ -86,6 +86,13 @@ def sweep() -> None:
         except Exception as error:
             logger.exception("fbr.sweep_failed", extra={"work": str(hanging.work_id)})
             failed = error
+    for unread in selectors.unread_answers(sweeping.LOST):
+        try:
+            with tenancy.in_tenant(unread.tenant_id):
+                sweeping.read_late(attempt_id=unread.work_id)
+        except Exception as error:
+            logger.exception("fbr.late_failed", extra={"attempt": str(unread.work_id)})
+            failed = error
     if failed is not None:
         raise failed
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from fbr.outcomes import Evidence, Hold, Outcome, Reading
@@ -97,8 +98,10 @@ def reading_of_fault(code: int, evidence: Evidence) -> Reading:
     why = f"gateway fault {code}"
     if code in _AUTH_FAULTS:
         return Reading(outcome=Outcome.AUTH, why=why, hold=Hold.CREDENTIAL)
-    if code in THROTTLE_FAULTS or code in _NEVER_FORWARDED:
+    if code in THROTTLE_FAULTS:
         return _later(why, evidence)
+    if code in _NEVER_FORWARDED:
+        return replace(_later(why, evidence), hold=Hold.BREAKER)
     if code in _MAYBE_PROCESSED or evidence.status == 200:
         return uncertain(why)
     if evidence.status == 403:

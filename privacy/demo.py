@@ -268,10 +268,15 @@ def _sent(entity: LegalEntity, at: datetime, number: int) -> tuple[Invoice, Outb
 
 
 def _settle(work: Outbox, attempt: Attempt, outcome: Outcome, at: datetime) -> None:
-    Attempt.objects.filter(pk=attempt.pk).update(
-        outcome=outcome, why=SEEDED, finished_at=at + timedelta(seconds=1), took_ms=840
-    )
     stopped = outcome == Outcome.UNCERTAIN
+    Attempt.objects.filter(pk=attempt.pk).update(
+        outcome=outcome,
+        why=SEEDED,
+        answered_at=at + timedelta(milliseconds=840),
+        failure="TimeoutError" if stopped else "",
+        finished_at=at + timedelta(seconds=1),
+        took_ms=840,
+    )
     Outbox.objects.filter(pk=work.pk).update(
         state=WorkState.STOPPED if stopped else WorkState.DONE,
         hold_reason="",

@@ -60,7 +60,7 @@ def unseal(sealed: bytes, *, tenant_id: str, place: str) -> str:
                 opened = _tenant_key(key, tenant_id).decrypt(
                     nonce, sealed[_KEY_ID + _NONCE :], bound
                 )
-            except InvalidTag as error:
+            except (InvalidTag, ValueError) as error:  # the latter: cut short
                 raise CannotOpen("A stored secret does not open.") from error
             return opened.decode()
     raise CannotOpen("A stored secret was sealed with a key that this installation lacks.")

@@ -54,7 +54,7 @@ def read_dry_run(evidence: Evidence, *, lines: int, at: datetime) -> Reading:
         rows, known = _rows(verdict)
         if known and _names_every_line(rows, lines) and _is_valid(verdict, rows):
             return Reading(outcome=Outcome.ACCEPTED, why="valid")
-    return Reading(outcome=Outcome.RETRYABLE, why=f"dry run: {reading.why}")
+    return Reading(outcome=Outcome.RETRYABLE, why=f"dry run: {reading.why}", hold=Hold.BREAKER)
 
 
 def _number(answer: Any) -> str:

@@ -76,17 +76,40 @@ BEGIN
         SELECT w.*,
                (SELECT count(*) FROM flying f WHERE f.tenant_id = w.tenant_id)
                + row_number() OVER (PARTITION BY w.tenant_id
-                                    ORDER BY w.deadline, w.run_after, w.id) AS rank
+                                    ORDER BY w.deadline, w.is_bulk, w.run_after, w.id) AS rank
         FROM open_token t
         CROSS JOIN LATERAL (
-            SELECT o.tenant_id, o.id, o.environment, o.channel, o.credential_id, o.is_bulk,
-                   o.deadline, o.run_after
-            FROM fbr_outbox o
-            WHERE o.credential_id = t.id AND o.state = 'waiting'
-              AND o.hold_reason IN ('', 'clock', 'endpoint') AND o.run_after <= now
-              AND (o.lease_until IS NULL OR o.lease_until <= now)
-              AND (only_work IS NULL OR o.id = only_work)
-            ORDER BY o.run_after, o.id LIMIT greatest(t.free, 0)
+            -- The first of each sort, each by its own index: what has a deadline, what somebody
+            -- waits for, the rest. Of these, as many as the token may carry.
+            SELECT DISTINCT c.* FROM (
+                (SELECT o.tenant_id, o.id, o.environment, o.channel, o.credential_id, o.is_bulk,
+                        o.deadline, o.run_after
+                 FROM fbr_outbox o
+                 WHERE o.credential_id = t.id AND o.state = 'waiting' AND o.deadline IS NOT NULL
+                   AND o.hold_reason IN ('', 'clock', 'endpoint') AND o.run_after <= now
+                   AND (o.lease_until IS NULL OR o.lease_until <= now)
+                   AND (only_work IS NULL OR o.id = only_work)
+                 ORDER BY o.deadline, o.id LIMIT greatest(t.free, 0))
+                UNION ALL
+                (SELECT o.tenant_id, o.id, o.environment, o.channel, o.credential_id, o.is_bulk,
+                        o.deadline, o.run_after
+                 FROM fbr_outbox o
+                 WHERE o.credential_id = t.id AND o.state = 'waiting' AND NOT o.is_bulk
+                   AND o.hold_reason IN ('', 'clock', 'endpoint') AND o.run_after <= now
+                   AND (o.lease_until IS NULL OR o.lease_until <= now)
+                   AND (only_work IS NULL OR o.id = only_work)
+                 ORDER BY o.run_after, o.id LIMIT greatest(t.free, 0))
+                UNION ALL
+                (SELECT o.tenant_id, o.id, o.environment, o.channel, o.credential_id, o.is_bulk,
+                        o.deadline, o.run_after
+                 FROM fbr_outbox o
+                 WHERE o.credential_id = t.id AND o.state = 'waiting' AND o.is_bulk
+                   AND o.hold_reason IN ('', 'clock', 'endpoint') AND o.run_after <= now
+                   AND (o.lease_until IS NULL OR o.lease_until <= now)
+                   AND (only_work IS NULL OR o.id = only_work)
+                 ORDER BY o.run_after, o.id LIMIT greatest(t.free, 0))
+            ) c
+            ORDER BY c.deadline, c.is_bulk, c.run_after, c.id LIMIT greatest(t.free, 0)
         ) w
     ), unhurried AS (
         -- A part of the slots is kept for documents that somebody waits for.
@@ -159,7 +182,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
      WHERE o.state = 'waiting' AND o.hold_reason IN ('', 'clock', 'endpoint')
        AND o.environment = wanted_environment AND o.channel = wanted_channel
        AND o.run_after <= clock_timestamp()
-     ORDER BY o.credential_id, o.run_after, o.id LIMIT 1)
+     ORDER BY o.credential_id, o.is_bulk, o.run_after, o.id LIMIT 1)
     UNION ALL
     (SELECT c.tenant_id, c.id, NULL FROM fbr_credential c
      WHERE c.held_at IS NULL AND c.environment = wanted_environment
@@ -346,11 +369,23 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="outbox",
             index=models.Index(
-                fields=["credential", "run_after", "id"],
+                fields=["credential", "is_bulk", "run_after", "id"],
                 condition=models.Q(
                     ("hold_reason__in", ["", "clock", "endpoint"]), ("state", "waiting")
                 ),
                 name="outbox_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="outbox",
+            index=models.Index(
+                fields=["credential", "deadline", "id"],
+                condition=models.Q(
+                    ("deadline__isnull", False),
+                    ("hold_reason__in", ["", "clock", "endpoint"]),
+                    ("state", "waiting"),
+                ),
+                name="outbox_due_by_law",
             ),
         ),
         migrations.RunSQL(PICK, NO_PICK),

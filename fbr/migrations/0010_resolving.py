@@ -27,8 +27,25 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
           AND e.kind = 'late_answer' AND e.outcome = 'accepted'
     )
 $$;
+
+-- Answers that were journalled after the sweep had given the send up for lost, and that nobody
+-- applied since: who brought them died over it. Ids, in the scope `across`.
+CREATE INDEX attempt_unread ON fbr_attempt (finished_at)
+    WHERE outcome = 'uncertain' AND answered_at IS NOT NULL;
+CREATE FUNCTION fbr_unread_answers(lost text, n int) RETURNS TABLE (tenant_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT a.tenant_id, a.id FROM fbr_attempt a
+    WHERE a.outcome = 'uncertain' AND a.answered_at IS NOT NULL AND a.why = lost
+      AND a.finished_at > clock_timestamp() - interval '30 days'
+      AND (a.http_status IS NOT NULL OR a.sent = false)
+      AND NOT EXISTS (SELECT 1 FROM fbr_evidence e
+                      WHERE e.tenant_id = a.tenant_id AND e.attempt_id = a.id)
+    ORDER BY a.finished_at DESC LIMIT n
+$$;
 """
 NOT_ENDED = """
+DROP FUNCTION fbr_unread_answers(text, int);
+DROP INDEX attempt_unread;
 DROP FUNCTION fbr_has_said_yes(uuid, uuid);
 DROP FUNCTION fbr_ended_at(uuid, uuid);
 DROP FUNCTION fbr_last_attempt(uuid, uuid);

@@ -73,9 +73,18 @@ class Outbox(TenantModel):
         indexes: ClassVar[list[models.Index]] = [
             # What is due, over all tenants: read by one narrow function only.
             models.Index(
-                fields=["credential", "run_after", "id"],
+                fields=["credential", "is_bulk", "run_after", "id"],
                 condition=Q(state="waiting", hold_reason__in=["", "clock", "endpoint"]),
                 name="outbox_due",
+            ),
+            models.Index(
+                fields=["credential", "deadline", "id"],
+                condition=Q(
+                    state="waiting",
+                    hold_reason__in=["", "clock", "endpoint"],
+                    deadline__isnull=False,
+                ),
+                name="outbox_due_by_law",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(lease_until__isnull=False), name="outbox_leased"

@@ -147,7 +147,7 @@ def claim_probe() -> Probe | None:
         cursor.execute("SELECT * FROM fbr_probe_with(%s, %s)", list(system))
         found = cursor.fetchone()
     if found is None:
-        record_probe(system, is_well=True, has_work=False)
+        record_probe(system, is_well=True, has_work=True)
         return None
     return _probe_of(system, *found)
 
@@ -162,6 +162,9 @@ def _probe_of(
             token = credentials.opened(credential)
         except credentials.NoToken as error:
             credentials.hold(credential=credential, why=error.message, actor=PROBER, at=clock.now())
+            Breaker.objects.filter(environment=system[0], channel=system[1]).update(
+                probing_until=None
+            )
             return None  # another token is asked next time
     return Probe(
         environment=system[0],
@@ -207,16 +210,20 @@ def _parcel(probe: Probe, call: Call, body: bytes) -> Parcel:
 
 
 def record_probe(system: tuple[str, str], *, is_well: bool, has_work: bool) -> None:
-    """What the safe call came to."""
+    """What the safe call came to. One that trouble overtook since it was claimed says nothing."""
     with tenancy.across_tenants(why="fbr.probe"), transaction.atomic(durable=True):
         at = clock.database_now()
+        rows = Breaker.objects.select_for_update().filter(environment=system[0], channel=system[1])
+        if rows.filter(probing_until=None).exists():
+            logger.info("fbr.probe_overtaken", extra={"line": " ".join(system)})
+            return
         _change(
             system,
             lambda line: breaking.after_probe(
                 line, is_well=is_well, has_work=has_work, at=at, limits=limits()
             ),
         )
-        Breaker.objects.filter(environment=system[0], channel=system[1]).update(probing_until=None)
+        rows.update(probing_until=None)
     logger.info("fbr.probed", extra={"line": " ".join(system), "well": is_well})
 
 

@@ -1,13 +1,14 @@
 """The pump: keeps as many documents under way as the lines allow, until nothing is due.
 
-One thread of a process does all that the database sees, in batches; the others do nothing but
-carry. So a hundred calls at once need one connection, and what costs a round trip costs it once
-for all that landed meanwhile.
+Two threads of a process do all that the database sees, in batches: one takes and marks, one
+journals and applies. The others do nothing but carry. So a hundred calls at once need two
+connections, and what costs a round trip costs it once for all that landed meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from accounts.access import Actor
 from fbr import selectors
@@ -30,6 +31,7 @@ from smartinvoicing.crashpoint import crashpoint
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE: Final = 64  # answers settled in one transaction
 _PROBE_S: Final = 1.0  # between two looks whether a safe call is due
 _TELL_S: Final = 1.0
 _PATIENCE_S: Final = 2.0
@@ -53,13 +55,15 @@ class Pump:
     ) -> None:
         self._slots = slots
         self._actor = actor
-        self._is_over = is_over
+        self.is_over = is_over
         self._on_accepted = on_accepted
         self._on_full = on_full
         self._told_at = 0.0
         self._flying: set[Sending] = set()
+        self._filling = False
+        self._shall_look = True
         self._probing = 0
-        self._landed: queue.SimpleQueue[Landed | Probed | None] = queue.SimpleQueue()
+        self._landed: queue.SimpleQueue[Landed | Filled | Probed | None] = queue.SimpleQueue()
         self._probed_at = 0.0
         self._kept_alive_at = time.monotonic()
         self.count = 0
@@ -77,36 +81,57 @@ class Pump:
         """
         with ThreadPoolExecutor(self._slots, thread_name_prefix="carry") as pool:
             try:
-                while self._take(pool) or self._flying or self._probing or self._is_paced():
-                    self._settle(self._gather())
+                while self._fill(pool) or self._is_busy() or self._is_paced():
+                    self._settle(self._gather(pool))
             finally:
-                while self._flying:  # after an error: nothing that left is forgotten
-                    self._settle(self._gather())
+                while self._flying or self._filling:  # nothing that left is forgotten
+                    self._settle(self._gather(pool, is_ending=True))
         return self.count
 
-    def _take(self, pool: ThreadPoolExecutor) -> bool:
-        """Fill the free slots. Whether anything was taken."""
+    def _is_busy(self) -> bool:
+        return bool(self._flying or self._filling or self._probing)
+
+    def _fill(self, pool: ThreadPoolExecutor) -> bool:
+        """Have the free slots filled, beside what is settled meanwhile. Whether that was begun."""
         free = self._slots - len(self._flying)
-        if self._is_over() or free <= 0:
+        if self._filling or not self._shall_look or self.is_over() or free <= 0:
             return False
-        self.is_woken = False
+        self.is_woken = self._shall_look = False
         self._probe(pool)
-        sendings = sending.mark(sending.take(free), self._actor)
-        self._flying.update(sendings)
-        for each in sendings:
-            pool.submit(self._carry, each)
-        if len(sendings) == free:
+        _hand().submit(self._take, free)
+        self._filling = True
+        return True
+
+    def _take(self, free: int) -> None:
+        """T1 and T2, in the hand that does nothing else."""
+        filled = Filled(free)
+        try:
+            filled.sendings = sending.mark(sending.take(free), self._actor)
+        except Exception as error:  # raised again where the pump is waited for
+            filled.error = error
+        finally:
+            close_old_connections()
+            self._landed.put(filled)
+
+    def _filled(self, filled: Filled, pool: ThreadPoolExecutor) -> None:
+        self._filling = False
+        self._flying.update(filled.sendings)
+        for each in filled.sendings:
+            self._send_off(pool, each)
+        if filled.error is not None:
+            raise filled.error
+        if filled.sendings and len(filled.sendings) == filled.wanted:
             self._tell_others()
-        return bool(sendings)
 
     def _is_paced(self) -> bool:
         """Whether the only thing to wait for is a token's next second; then it was waited for."""
-        if self._is_over():
+        if self.is_over():
             return False
         seconds = selectors.paced_s()
         if seconds is None or seconds > _PATIENCE_S:
             return False
         time.sleep(max(seconds, 0.01))
+        self._shall_look = True
         return True
 
     def _tell_others(self) -> None:
@@ -115,14 +140,20 @@ class Pump:
             self._told_at = time.monotonic()
             self._on_full()
 
+    def _send_off(self, pool: ThreadPoolExecutor, each: Sending) -> None:
+        try:
+            pool.submit(self._carry, each)
+        except RuntimeError as error:  # no thread to be had; one that there is may take it yet
+            logger.exception("fbr.carry_failed", extra={"work": str(each.work.pk)})
+            self._landed.put(_lost(each, error))
+
     def _carry(self, each: Sending) -> None:
         """In a thread of the pool, which never sees the database."""
         try:
             landed = sending.carry(each)
         except Exception as error:  # whatever it was: bytes may have left
             logger.exception("fbr.carry_failed", extra={"work": str(each.work.pk)})
-            evidence = Evidence(sent=True, failure=type(error).__name__)
-            landed = Landed(each, Call.RECORD, evidence, clock.now())
+            landed = _lost(each, error)
         self._landed.put(landed)
 
     def _probe(self, pool: ThreadPoolExecutor) -> None:
@@ -132,47 +163,74 @@ class Pump:
         self._probed_at = time.monotonic()
         probe = breaker.claim_probe()
         if probe is not None:
-            self._probing += 1
             pool.submit(self._ask, probe)
+            self._probing += 1
 
     def _ask(self, probe: Probe) -> None:
         is_well = False
         try:
             is_well = breaker.ask(probe)
-        finally:
-            self._landed.put(Probed(probe, is_well=is_well))
+        except Exception:  # it says nothing of FBR's, so the line is not well
+            logger.exception("fbr.probe_failed")
+        self._landed.put(Probed(probe, is_well=is_well))
 
-    def _gather(self) -> list[Landed]:
-        """All that landed, waiting for the first of it."""
+    def _gather(self, pool: ThreadPoolExecutor, *, is_ending: bool = False) -> list[Landed]:
+        """All that landed, waiting for the first of it.
+
+        A safe call that cannot be written down now costs none of the answers beside it.
+        """
         found: list[Landed] = []
         wait_s = self._wait_s()
-        while True:
+        while len(found) < _AT_ONCE:
             try:
                 each = self._landed.get(timeout=wait_s) if wait_s else self._landed.get_nowait()
             except queue.Empty:
+                self._shall_look = self._shall_look or bool(wait_s) or bool(found)
                 return found
             wait_s = 0
-            if isinstance(each, Probed):
-                self._record(each)
-            elif each is not None:
+            if isinstance(each, Landed):
                 found.append(each)
-                if len(found) >= 64:
-                    return found
+            elif found and each is not None:
+                self._landed.put(each)
+                break
+            else:
+                self._hear(each, pool, is_ending=is_ending)
+        self._shall_look = True
+        return found
+
+    def _hear(
+        self, each: Filled | Probed | None, pool: ThreadPoolExecutor, *, is_ending: bool
+    ) -> None:
+        """What is no answer: slots that were filled, a safe call, a bell."""
+        if isinstance(each, Filled):
+            if is_ending:
+                each.error = None  # the first one is on its way up already
+            self._filled(each, pool)
+        elif isinstance(each, Probed):
+            self._record(each)
+            self._shall_look = True
+        else:
+            self._shall_look = True
 
     def _wait_s(self) -> float:
         self._keep_alive()
-        if not self._flying and not self._probing:
+        if not self._is_busy():
             return 0
-        is_full = len(self._flying) >= self._slots
-        return self._beat_s() if is_full or self._is_over() else min(_LOOK_S, self._beat_s())
+        is_full = len(self._flying) >= self._slots or self._filling
+        return self._beat_s() if is_full or self.is_over() else min(_LOOK_S, self._beat_s())
 
     def _record(self, probed: Probed) -> None:
         self._probing -= 1
         probe = probed.probe
-        breaker.record_probe(
-            (probe.environment, probe.channel), is_well=probed.is_well, has_work=probe.has_work
-        )
-        self._probed_at = 0.0
+        try:
+            breaker.record_probe(
+                (probe.environment, probe.channel), is_well=probed.is_well, has_work=probe.has_work
+            )
+        except Error as error:  # somebody asks again when `probing_until` is over
+            logger.warning("fbr.probe_unwritten", extra={"failure": type(error).__name__})
+            close_old_connections()
+        else:
+            self._probed_at = 0.0
 
     def _settle(self, landed: Sequence[Landed]) -> None:
         if not landed:
@@ -197,9 +255,37 @@ class Pump:
         self._kept_alive_at = time.monotonic()
         try:
             sending.keep_alive(self._flying)
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("fbr.keep_alive_failed", extra={"failure": type(error).__name__})
             close_old_connections()
+
+
+def _lost(sending: Sending, error: Exception) -> Landed:
+    """What is known when we do not know whether bytes left."""
+    evidence = Evidence(sent=True, failure=type(error).__name__)
+    return Landed(sending, Call.RECORD, evidence, clock.now())
+
+
+class Filled:
+    """What the taking hand brought. wanted: how many it might have."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.sendings: list[Sending] = []
+        self.error: Exception | None = None
+
+
+_hands: dict[int, ThreadPoolExecutor] = {}
+
+
+def _hand() -> ThreadPoolExecutor:
+    """The thread of this process that takes and marks. It keeps its connection from drain to drain;
+    threads do not come along into a fork.
+    """
+    if os.getpid() not in _hands:
+        _hands.clear()
+        _hands[os.getpid()] = ThreadPoolExecutor(1, thread_name_prefix="take")
+    return _hands[os.getpid()]
 
 
 class Probed:
@@ -221,7 +307,7 @@ def drain(pump: Pump) -> int | None:
         while True:
             pump.run()
             with _turn:
-                if not pump.is_woken:
+                if not pump.is_woken or pump.is_over():
                     _running = None
                     return pump.count
     finally:

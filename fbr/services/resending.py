@@ -14,7 +14,7 @@ from fbr import selectors
 from fbr.di import codes
 from fbr.models import Outbox
 from fbr.outcomes import Hold
-from fbr.services import credentials, issuing
+from fbr.services import circumstances, credentials, duplicates, issuing
 from invoices import lifecycle
 from invoices.enums import Channel, State
 from invoices.models import Invoice
@@ -49,6 +49,10 @@ def send_again(*, invoice: Invoice, actor: Actor, at: datetime) -> Outbox:
     last = selectors.works_of(locked).reverse()[0]
     entity = LegalEntity.objects.get(pk=locked.legal_entity_id)
     credential = credentials.for_issue(entity, locked.environment)
+    hold: str = "" if credential else Hold.CREDENTIAL
+    if circumstances.twin_of(locked, locked.fingerprint):  # it was typed again meanwhile
+        hold = Hold.DUPLICATE_SUSPECT
+        duplicates.suspected(locked, at)
     version = locked.version + 1
     lifecycle.transition(
         invoice,
@@ -62,7 +66,7 @@ def send_again(*, invoice: Invoice, actor: Actor, at: datetime) -> Outbox:
         invoice,
         bytes(last.body),
         credential=credential,
-        hold="" if credential else Hold.CREDENTIAL,
+        hold=hold,
         lines=last.lines,
         actor=actor,
         unchanged=True,

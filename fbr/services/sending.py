@@ -24,7 +24,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import Error, connection, transaction
 
 from accounts import tenancy
 from accounts.access import Actor
@@ -108,12 +108,16 @@ def mark(leases: Sequence[Lease], actor: Actor) -> list[Sending]:
     try:
         with tenancy.across_tenants(why="fbr.send"):
             sendings = _mark(leases, actor)
-    except (Missed, IntegrityError):
-        if len(leases) == 1:
-            logger.info("fbr.slower", extra={"work": str(leases[0].work_id)})
+    except Exception as error:  # whatever it is, the others go on, and this one does not leave
+        if len(leases) == 1 or connection.connection is None:
+            # Whoever was faster has it. Or the database is gone, and it is not known whether we
+            # marked it: then the sweep finds it.
+            works = [str(lease.work_id) for lease in leases]
+            is_ours = not isinstance(error, (Missed, Error))
+            logger.info("fbr.not_marked", extra={"works": works}, exc_info=is_ours)
             return []
         return [sending for lease in leases for sending in mark([lease], actor)]
-    if connection.in_atomic_block:
+    if connection.in_atomic_block or not connection.get_autocommit():
         raise RuntimeError("a transaction is open across the wire")
     crashpoint("after_T2")
     return sendings
@@ -138,7 +142,8 @@ def _marked(work: Outbox, fence: int, script: Script, *, actor: Actor, now: date
     lease_until = now + timedelta(seconds=settings.FBR_LEASE_S)
     script.update(
         Outbox,
-        where=mine(work, fence, WorkState.WAITING),
+        # T1 cleared the hold: one that stands there now was put by somebody since.
+        where={**mine(work, fence, WorkState.WAITING), "hold_reason": ""},
         to={"state": WorkState.SENDING, "lease_until": lease_until},
     )
     submitting = lifecycle.Step(

@@ -13,14 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    OperationalError,
-    close_old_connections,
-    connection,
-    transaction,
-)
+from django.db import Error, IntegrityError, close_old_connections, connection, transaction
 
 from accounts import audit, tenancy
 from accounts.access import Actor
@@ -59,7 +52,7 @@ def journal(landed: Sequence[Landed]) -> list[Landed]:
             for each in landed:
                 _write_answer(script, each)
             script.run()
-    except DatabaseError as error:
+    except Error as error:
         logger.exception("fbr.journal_failed", extra={"failure": type(error).__name__})
         close_old_connections()
         for each in landed:
@@ -96,16 +89,18 @@ def _answer(landed: Landed) -> dict[str, Any]:
 
 def _spool(landed: Landed) -> None:
     attempt = landed.sending.attempt
-    spool.keep(
-        spool.Answer(
-            tenant_id=attempt.tenant_id,
-            work_id=landed.sending.work.pk,
-            attempt_id=attempt.pk,
-            call=landed.call,
-            evidence=landed.evidence,
-            answered_at=landed.at,
-        )
+    answer = spool.Answer(
+        tenant_id=attempt.tenant_id,
+        work_id=landed.sending.work.pk,
+        attempt_id=attempt.pk,
+        call=landed.call,
+        evidence=landed.evidence,
+        answered_at=landed.at,
     )
+    try:
+        spool.keep(answer)
+    except OSError:  # lost: the sweep finds the attempt without an answer; the others are kept
+        logger.critical("fbr.spool_failed", extra={"attempt": str(attempt.pk)}, exc_info=True)
 
 
 def replay(answer: spool.Answer, actor: Actor) -> None:
@@ -138,7 +133,7 @@ def apply(landed: Sequence[Landed], actor: Actor) -> list[Settled]:
     settled: list[Settled] = []
     try:
         settled += _accept_all(plain, actor)
-    except (Missed, IntegrityError, OperationalError):
+    except (Missed, Error):
         close_old_connections()
         logger.info("fbr.one_by_one", extra={"documents": len(plain)})
         others = [*plain, *others]

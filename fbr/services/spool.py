@@ -43,7 +43,7 @@ class Answer:
 def keep(answer: Answer) -> None:
     """Write `answer` so that a power cut does not lose it.
 
-    Raises: OSError when the disk does not take it; then it is in the log alone.
+    Raises: OSError when the disk does not take it.
     """
     folder = settings.SPOOL_DIR
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,10 +52,14 @@ def keep(answer: Answer) -> None:
         _written(answer), tenant_id=str(answer.tenant_id), place=_place(answer.attempt_id)
     )
     part = folder / f"{name}.{os.getpid()}.part"
-    with part.open("wb") as file:
-        file.write(sealed)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with part.open("wb") as file:
+            file.write(sealed)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
     part.rename(folder / f"{name}{_ENDING}")
     _flush(folder)
     logger.error("fbr.spooled", extra={"attempt": str(answer.attempt_id)})
@@ -64,8 +68,8 @@ def keep(answer: Answer) -> None:
 def kept() -> Iterator[tuple[Path, Answer]]:
     """All that lies there and can be read; what cannot is put aside and said."""
     for path in sorted(settings.SPOOL_DIR.glob(f"*{_ENDING}")):
-        tenant_id, attempt_id = path.name.removesuffix(_ENDING).split(".")
         try:
+            tenant_id, attempt_id = path.name.removesuffix(_ENDING).split(".")
             text = crypto.unseal(
                 path.read_bytes(), tenant_id=tenant_id, place=_place(UUID(attempt_id))
             )

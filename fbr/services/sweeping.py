@@ -7,10 +7,11 @@ none: the document may be at FBR, so it becomes uncertain. Time alone never send
 from __future__ import annotations
 
 import logging
+from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import transaction
+from django.db import close_old_connections, transaction
 
 from accounts.access import Actor
 from fbr.models import Attempt
@@ -22,6 +23,7 @@ from smartinvoicing import clock
 logger = logging.getLogger(__name__)
 
 SWEEPER = Actor.system("fbr.sweep")
+LOST: Final = "the sending process was lost before an answer"
 
 
 def sweep_one(*, work_id: UUID) -> Outcome | None:
@@ -38,13 +40,18 @@ def sweep_one(*, work_id: UUID) -> Outcome | None:
             return None
         attempt = Attempt.objects.get(work=work, attempt_no=work.attempt_no)
         if attempt.answered_at is None:
-            lost = Reading(
-                outcome=Outcome.UNCERTAIN, why="the sending process was lost before an answer"
-            )
+            lost = Reading(outcome=Outcome.UNCERTAIN, why=LOST)
             logger.warning("fbr.lost", extra={"invoice": str(work.invoice_id)})
             alerts.count(alerts.LEASE_EXPIRED, at=now)
             return settling.settle(work, attempt, lost, actor=SWEEPER, now=now)
     return settling.apply_journal(work_id=work_id, attempt_id=attempt.pk, actor=SWEEPER)
+
+
+def read_late(*, attempt_id: UUID) -> None:
+    """Apply an answer that was journalled after its attempt was given up; twice is once."""
+    with transaction.atomic(durable=True):
+        work_id = Attempt.objects.only("work_id").get(pk=attempt_id).work_id
+    settling.apply_journal(work_id=work_id, attempt_id=attempt_id, actor=SWEEPER)
 
 
 def replay_spool() -> None:
@@ -55,5 +62,9 @@ def replay_spool() -> None:
         except ObjectDoesNotExist:
             # Another database than the one that the answer was for: a person must look.
             logger.exception("fbr.spool_belongs_nowhere", extra={"file": path.name})
+            continue
+        except Exception:  # it stays for the next look; the others, and what hangs, do not wait
+            logger.exception("fbr.spool_failed", extra={"file": path.name})
+            close_old_connections()
             continue
         spool.forget(path)

@@ -282,7 +282,8 @@ def _reroute(till: Till) -> None:
     """Bills that wait: held where nobody here takes them to FBR, free where we do."""
     waiting = Outbox.objects.filter(invoice__till=till, state=WorkState.WAITING)
     if not carriers.has(till.transport):
-        waiting.update(hold_reason=Hold.TILL)
+        # Whether it is a duplicate is asked first; the send looks at the till again.
+        waiting.exclude(hold_reason=Hold.DUPLICATE_SUSPECT).update(hold_reason=Hold.TILL)
         return
     token = credentials.for_issue(till.legal_entity, till.environment, till_id=till.pk)
     waiting.filter(hold_reason=Hold.TILL).update(

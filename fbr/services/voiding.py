@@ -15,8 +15,10 @@ from accounts import audit, texts
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, NoticeKind, Permission
 from accounts.services import notices
+from fbr import doubts
 from fbr.models import Attempt, Outbox
 from fbr.models.work import WorkState
+from fbr.services.proving import locked
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
@@ -29,7 +31,7 @@ LONGEST_REASON: Final = 300
 def may_be_void(invoice: Invoice) -> bool:
     """Whether its number could be given up now, for a page that offers it."""
     if invoice.state == State.REJECTED:
-        return True
+        return doubts.said_yes(invoice) is None
     return invoice.state == State.QUEUED and not Attempt.objects.filter(invoice=invoice).exists()
 
 
@@ -47,6 +49,8 @@ def void(*, invoice: Invoice, reason: str, actor: Actor, at: datetime) -> None:
     if problem is not None:
         raise RuleViolation.of([problem])
     was = State(invoice.state)
+    if doubts.said_yes(locked(invoice)) is not None:
+        raise StateConflict(_("FBR itself has answered that it has this document."))
     if was == State.QUEUED:
         _close(invoice, at=at)
     elif was != State.REJECTED:

@@ -118,11 +118,10 @@ def forget_drafts(invoice: Invoice) -> None:
 
 
 def _keep(invoice: Invoice, content: bytes, *, paper: Paper, at: datetime) -> InvoicePdf:
-    name = default_storage.save(
-        f"{invoice.tenant_id}/{invoice.pk}/{secrets.token_hex(16)}.pdf", ContentFile(content)
-    )
+    name = f"{invoice.tenant_id}/{invoice.pk}/{secrets.token_hex(16)}.pdf"
     with ExitStack() as undo:
-        undo.callback(default_storage.delete, name)
+        undo.callback(default_storage.delete, name)  # a full disk leaves a piece of it
+        default_storage.save(name, ContentFile(content))
         with transaction.atomic():
             row, mine = InvoicePdf.objects.get_or_create(
                 invoice=invoice,

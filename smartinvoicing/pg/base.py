@@ -36,7 +36,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
         super().set_autocommit(autocommit, *args, **kwargs)
         if not autocommit and scope.current() != scope.NOBODY:
-            scope.apply(self, fresh=True)
+            try:
+                scope.apply(self, fresh=True)
+            except BaseException:
+                # Half open, the next transaction would believe itself inside it and not commit.
+                self.close()
+                raise
 
     def create_cursor(self, name: str | None = None) -> Any:
         scoped = not self._opening and scope.current() != scope.NOBODY

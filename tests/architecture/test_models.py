@@ -103,6 +103,7 @@ LENT = {
     "fbr_tenants_to_watch",
     "fbr_tokens_by_lot",
     "fbr_uncovered",
+    "fbr_unread_answers",
     "fbr_walks_due",
     "tenants_after",
 }

@@ -72,7 +72,7 @@ def workers(fake_fbr: FakeFbr, start_worker, start_process) -> FakeFbr:
     """Both workers and the dispatcher, which report to the fake."""
     environment = rig.env_of(fake_fbr, **QUICK)
     start_worker("reporting", env=environment)
-    start_worker("documents", concurrency=2, env=environment)
+    start_worker("documents,errands", concurrency=2, env=environment)
     start_process("fbr_dispatch", env=environment)
     return fake_fbr
 

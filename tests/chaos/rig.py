@@ -45,6 +45,7 @@ SHORT = {
 LEASE_S = int(SHORT["FBR_LEASE_S"])
 OPEN = {State.QUEUED, State.SUBMITTING}
 IS_WHOLE = int(os.environ.get("CHAOS_SCHEDULES", "20")) >= 500 or "CHAOS_WHOLE" in os.environ
+MISLEADING = {"repeated_number"}  # FBR's answer names another document's number
 _quantities = itertools.count(401)
 
 
@@ -60,11 +61,12 @@ def spool_of(fake: FakeFbr) -> Path:
     return Path(os.environ[services.FOLDER]) / f"spool-{services.worker_name()}-{fake.port}"
 
 
-def reporting_tenant(fake: FakeFbr, number: int = 0) -> Tenant:
+def reporting_tenant(fake: FakeFbr, number: int = 0, *, is_known: bool = True) -> Tenant:
     """A tenant whose token `fake` knows, committed."""
     seller = f"{7100000 + number}"
     token = f"chaos-token-{number:04d}-{seller}"
-    fake.add_tokens([{"token": token, "seller": seller, "environment": "sandbox"}])
+    if is_known:
+        fake.add_tokens([{"token": token, "seller": seller, "environment": "sandbox"}])
     tenant = factories.make_tenant(f"Chaos {number}", ntn_cnic=seller)
     with tenancy.in_tenant(tenant.pk), transaction.atomic():
         factories.make_credential(tenancy_entity(), token)
@@ -187,18 +189,28 @@ def _ours(tenants: Iterable[Tenant]) -> list[Ours]:
 def assert_ledger_agrees(fake: FakeFbr, tenants: Iterable[Tenant]) -> None:
     """R1: what FBR recorded is what we accepted, byte for byte, plus what we know we do not know.
 
-    Every accepted number is in the ledger once, for these very bytes; every other record has the
-    bytes of a document that is uncertain; so no document was recorded twice.
+    Every accepted document is in the ledger under its number, every record is that of a document
+    that is accepted or uncertain, and none was recorded twice. Only where FBR itself answered with
+    a number that it had given before may a number be wrong: we cannot see it.
     """
-    recorded = fake.ledger()["recorded"]
-    ours = _ours(tenants)
-    by_number = {row["number"]: row["body"].encode() for row in recorded}
-    accepted = {row.number: row.body for row in ours if row.state == State.ACCEPTED}
-    assert len(by_number) == len(recorded), "FBR gave one number twice"
-    assert accepted.items() <= by_number.items(), "accepted, but not in the ledger"
-    unclaimed = Counter(body for number, body in by_number.items() if number not in accepted)
-    unclaimed -= Counter(row.body for row in ours if row.state == State.UNCERTAIN)
-    assert not unclaimed, f"{unclaimed.total()} more recorded than known: reported twice"
+    ledger, ours = fake.ledger(), _ours(tenants)
+    by_number = {row["number"]: row["body"].encode() for row in ledger["recorded"]}
+    assert len(by_number) == len(ledger["recorded"]), "FBR gave one number twice"
+    recorded = Counter(by_number.values())
+    accepted = [row for row in ours if row.state == State.ACCEPTED]
+    uncertain = [row for row in ours if row.state == State.UNCERTAIN]
+
+    misled = {row["body"].encode() for row in ledger["requests"] if row["fault"] in MISLEADING}
+    wrong = [
+        row.number
+        for row in accepted
+        if by_number.get(row.number) != row.body and row.body not in misled
+    ]
+    missing = Counter(row.body for row in accepted) - recorded
+    twice = recorded - Counter(row.body for row in (*accepted, *uncertain))
+    assert not missing, f"{missing.total()} accepted, but not in the ledger"
+    assert not twice, f"{twice.total()} more recorded than known: reported twice"
+    assert not wrong, f"accepted under other numbers than the ledger's: {wrong}"
 
 
 def assert_sound() -> None:

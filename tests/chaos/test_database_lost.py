@@ -27,6 +27,8 @@ def own_server(laid_database, django_db_blocker):
 
 @pytest.fixture
 def relay(own_server):
+    if own_server.server.process.poll() is not None:  # a test before this one failed
+        own_server.start_again()
     with Relay.before(own_server.admin) as made:
         yield made
 
@@ -70,9 +72,17 @@ def facts(host, tenant):
 
 
 def settled(host, tenant):
-    rig.wait_until(
-        lambda: facts(host, tenant)[0] not in rig.OPEN, what=f"settled: {facts(host, tenant)}"
-    )
+    """What came of it. A next try that waits for its time need not wait."""
+
+    def is_settled():
+        with roles.session(host.url) as cursor:
+            cursor.execute(
+                "UPDATE fbr_outbox SET run_after = now() WHERE state = 'waiting'"
+                " AND lease_until IS NULL AND run_after > now()"
+            )
+        return facts(host, tenant)[0] not in rig.OPEN
+
+    rig.wait_until(is_settled, what=f"settled: {facts(host, tenant)}")
     return facts(host, tenant)
 
 
@@ -93,16 +103,16 @@ def lost_at(point, own_server, start_worker, host):
 
 
 @pytest.mark.parametrize(
-    ("point", "sent", "spooled"),
+    ("point", "sent", "spooled", "attempts"),
     [
-        ("after_T1", 0, 0),  # at T2: the mark is not written, so nothing leaves
-        ("after_T2", 1, 1),  # on the way to FBR
-        ("after_T3", 1, 1),  # between the answer and its journal
-        ("after_T4", 1, 0),  # at T5: the journal decides
+        ("after_T1", 0, 0, 1),  # at T2: the mark is not written, so nothing leaves
+        ("after_T2", 0, 1, 2),  # nobody can say whether it is armed: proven not sent
+        ("after_T3", 1, 1, 1),  # between the answer and its journal
+        ("after_T4", 1, 0, 1),  # at T5: the journal decides
     ],
 )
 def test_a_database_that_dies_loses_nothing_and_doubles_nothing(
-    own_server, relay, host, seller, fake_fbr, start_worker, start_process, point, sent, spooled
+    own_server, relay, host, seller, fake_fbr, start_worker, point, sent, spooled, attempts
 ):
     tenant = issued(host, seller)
     worker = lost_at(point, own_server, start_worker, host)
@@ -113,9 +123,9 @@ def test_a_database_that_dies_loses_nothing_and_doubles_nothing(
     recover(own_server, relay)
     host.serve()
 
-    state, number, attempts = settled(host, tenant)
+    found = settled(host, tenant)
     [record] = fake_fbr.ledger()["recorded"]
-    assert (state, number, attempts) == ("accepted", record["number"], 1)
+    assert found == ("accepted", record["number"], attempts)
     assert posts(fake_fbr) == 1
     rig.wait_until(lambda: spool(fake_fbr) == [], what="the spool is empty again")
     exit_code, said = host.command("check_invariants")

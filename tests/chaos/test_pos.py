@@ -1,15 +1,12 @@
-"""The bills of tills through the same storms: one fiscal number a bill, whatever dies when."""
+"""The bills of tills: one fiscal number a bill, whatever dies when. Storms: `test_schedules.py`."""
 
 from __future__ import annotations
 
 import json
-import random
 import signal
 import time
 
 import pytest
-import redis
-from django.conf import settings
 from django.db import transaction
 
 from accounts import tenancy
@@ -191,49 +188,3 @@ def test_twin_with_a_sweep_that_sends_again_the_ledger_shows_two_numbers_for_one
     assert len(set(usins)) == 1
     with pytest.raises(AssertionError, match="reported twice"):
         rig.assert_ledger_agrees(fake_fbr, [shop.tenant])
-
-
-FAULTS = [
-    {"fault": "accept_then_reset", "count": None, "chance": 0.06},
-    {"fault": "500", "count": None, "chance": 0.05, "recorded": True},
-    {"fault": "html_200", "count": None, "chance": 0.05},
-    {"fault": "429", "count": None, "chance": 0.05, "retry_after": 1},
-    {"fault": "half_json", "count": None, "chance": 0.05},
-    {"fault": "pos_not_available", "count": None, "chance": 0.04},
-    {"fault": "pos_echoed_usin", "count": None, "chance": 0.04},
-]
-
-
-@pytest.mark.parametrize("round_", range(2))
-def test_tills_and_invoices_in_one_storm_are_never_reported_twice(
-    fake_fbr, start_worker, start_process, round_
-):
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201 -- shown when the test fails
-    dice = random.Random(seed)
-    shops = [rig.reporting_shop(fake_fbr, number) for number in range(2)]
-    mill = rig.reporting_tenant(fake_fbr, 3)
-    for shop in shops:
-        shop.issue(8)
-    rig.issue(mill, 6)
-    tenants = [*(shop.tenant for shop in shops), mill]
-    fake_fbr.script(FAULTS)
-    fake_fbr.set_latency(40)
-    environment = rig.env_of(fake_fbr)
-    start_process("fbr_dispatch", env=environment)
-    workers = [start_worker("reporting", env=environment) for _ in range(2)]
-
-    for _ in range(5):
-        time.sleep(dice.uniform(0.05, 0.6))
-        victim = dice.randrange(len(workers))
-        workers[victim].kill()
-        if dice.random() < 0.4:
-            redis.Redis.from_url(settings.REDIS_URL).flushdb()
-        workers[victim] = start_worker("reporting", env=environment)
-
-    fake_fbr.script([])
-    rig.wait_settled(tenants, seconds=60)
-    rig.assert_ledger_agrees(fake_fbr, tenants)
-    usins = [row["usin"] for row in fake_fbr.ledger()["recorded"] if row["kind"] == "pos"]
-    by_bill = [(row["pos_id"], row["usin"]) for row in fake_fbr.ledger()["recorded"] if row["usin"]]
-    assert len(by_bill) == len(set(by_bill)) == len(usins)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import InterfaceError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from accounts import tenancy
-from accounts.models import LegalEntity
 from fbr import breaking, tasks
 from fbr.models import Attempt, Breaker, Credential, Outbox
 from fbr.models.work import WorkState
@@ -29,6 +27,7 @@ from fbr.services import (
 )
 from fbr.services.draining import Probed, Pump
 from fbr.wire import reading_of_fault
+from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
 from smartinvoicing import clock
@@ -36,7 +35,12 @@ from smartinvoicing.errors import StateConflict
 from smartinvoicing.pg import scope
 from tests import factories
 from tests.factories import AT, SYSTEM
+from tests.fbr import doubts_cast
 from tests.fbr.pump_cast import SENDER, calm, drain, due, marked_by_hand
+
+PROBE = breaker.Probe(
+    environment="sandbox", channel="di", token="", body=b"", lines=0, has_work=False
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,7 +120,7 @@ def test_a_safe_call_that_cannot_be_written_down_loses_no_answer(fbr, monkeypatc
     pump._flying.add(each)
     pump._probing = 1
     pump._landed.put(sending.carry(each))
-    pump._landed.put(Probed(breaker.Probe("sandbox", "di", "", b"", 0, False), is_well=True))
+    pump._landed.put(Probed(PROBE, is_well=True))
 
     def run():
         with pytest.raises(ZeroDivisionError):
@@ -129,9 +133,12 @@ def test_a_safe_call_that_cannot_be_written_down_loses_no_answer(fbr, monkeypatc
 def test_a_carrier_that_cannot_be_started_leaves_the_document_uncertain_at_worst(fbr, monkeypatch):
     one = Business(fbr)
 
-    def full(self, *_):
-        raise RuntimeError("can't start new thread")
+    def full(self, deed, *given):
+        if deed.__name__ == "_carry":
+            raise RuntimeError("can't start new thread")
+        return real(self, deed, *given)
 
+    real = draining.ThreadPoolExecutor.submit
     monkeypatch.setattr(draining.ThreadPoolExecutor, "submit", full)
 
     assert ends(drain)
@@ -167,6 +174,41 @@ def test_a_mark_that_is_not_committed_is_no_mark(fbr):
     finally:
         connection.rollback()
         connection.set_autocommit(True)
+
+
+@pytest.mark.parametrize("error", [OperationalError, KeyError, IntegrityError])
+def test_one_mark_that_fails_for_any_reason_loses_none_that_was_made(fbr, monkeypatch, error):
+    """What is marked and not carried would be uncertain for nothing."""
+    one = Business(fbr, count=2)
+    leases = sending.take(2)
+    real = sending._mark
+
+    def mark(some, actor):
+        if len(some) > 1 or some[0] == leases[1]:
+            raise error("whatever")
+        return real(some, actor)
+
+    monkeypatch.setattr(sending, "_mark", mark)
+
+    (marked,) = sending.mark(leases, SENDER)
+
+    assert marked.work.pk == leases[0].work_id
+    assert one.states() == {State.SUBMITTING: 1, State.QUEUED: 1}
+
+
+def test_a_token_that_was_cut_short_holds_its_own_documents_only(fbr):
+    bad, good = Business(fbr, 1), Business(fbr, 2)
+    bad.inside(lambda: _cut(Credential.objects.get()))
+
+    drain()
+
+    assert (bad.states(), good.states()) == ({State.QUEUED: 1}, {State.ACCEPTED: 1})
+    assert bad.work().hold_reason == Hold.CREDENTIAL
+
+
+def _cut(credential):
+    credential.token_sealed = bytes(credential.token_sealed)[:8]
+    credential.save()
 
 
 # --- sent although somebody holds it -------------------------------------------------------------
@@ -347,41 +389,37 @@ def test_a_deadline_goes_before_what_has_none_however_long_the_queue(fbr):
 # --- settled by hand -----------------------------------------------------------------------------
 
 
-def test_what_fbr_has_under_an_earlier_send_is_not_given_up(fbr, monkeypatch):
-    one = Business(fbr)
+def test_what_fbr_has_under_an_earlier_send_is_not_given_up(fbr):
+    """Its number is no number that was never reported."""
 
-    def refused():
-        from fbr import doubts
-
+    def given_up():
         invoice = Invoice.objects.get()
-        monkeypatch.setattr(doubts, "said_yes", lambda document: object())
-        Invoice.objects.filter(pk=invoice.pk)
+        attempt = doubts_cast.begin(invoice)
+        Attempt.objects.update(finished_at=clock.now(), outcome=Outcome.REJECTED)
+        lifecycle.transition(invoice, State.REJECTED, actor=SYSTEM, at=AT)
+        Outbox.objects.update(state=WorkState.DONE)
+        assert voiding.may_be_void(invoice)
+        doubts_cast.answer_late(invoice, attempt)
+        assert not voiding.may_be_void(invoice)
         with pytest.raises(StateConflict):
             voiding.void(invoice=invoice, reason="Gone.", actor=SYSTEM, at=AT)
 
-    one.inside(refused)
+    Business(fbr).inside(given_up)
 
 
-def test_a_refused_document_that_was_typed_again_does_not_go_again_unasked(fbr, settings):
+def test_a_refused_document_that_was_typed_again_does_not_go_again_unasked(fbr, monkeypatch):
     """5.4: FBR has the other one."""
     one = Business(fbr)
     fbr.script([{"fault": "invalid", "count": 1}])
     drain()
     assert one.states() == {State.REJECTED: 1}
-    one.inside(lambda: factories.make_issued())
+    one.inside(factories.make_issued)
     drain()
     assert one.states() == {State.REJECTED: 1, State.ACCEPTED: 1}
+    monkeypatch.setattr(resending, "may_be_sent_again", lambda invoice: True)
 
     def again():
         refused = Invoice.objects.get(state=State.REJECTED)
         return resending.send_again(invoice=refused, actor=SYSTEM, at=clock.now()).hold_reason
 
-    resending_may = pytest.MonkeyPatch()
-    resending_may.setattr(resending, "may_be_sent_again", lambda invoice: True)
-    try:
-        assert one.inside(again) == Hold.DUPLICATE_SUSPECT
-    finally:
-        resending_may.undo()
-
-
-_ = (LegalEntity, time, WorkState)
+    assert one.inside(again) == Hold.DUPLICATE_SUSPECT
