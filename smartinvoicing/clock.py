@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+
+from smartinvoicing.pg import scope
 
 KARACHI: Final = ZoneInfo("Asia/Karachi")
 
@@ -42,8 +45,9 @@ def tax_period(day: date) -> date:
 
 
 def database_now() -> datetime:
-    """The database's own clock: the only one that decides leases."""
-    with connection.cursor() as cursor:
+    """The database's own clock: the only one that decides leases. It is nobody's row."""
+    outside = nullcontext() if connection.in_atomic_block else scope.entered(scope.NOBODY)
+    with outside, connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         row = cursor.fetchone()
     at: datetime = row[0]

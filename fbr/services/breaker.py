@@ -67,15 +67,22 @@ def note(told: Iterable[Told], *, at: datetime) -> None:
 
     It locks the rows until that transaction ends, so it comes last in it.
     """
-    by_system: dict[tuple[str, str], list[Reading]] = {}
+    by_system: dict[tuple[str, str], list[Told]] = {}
     for each in told:
-        by_system.setdefault((each.environment, each.channel), []).append(each.reading)
+        by_system.setdefault((each.environment, each.channel), []).append(each)
     for system in sorted(by_system):
-        readings = by_system[system]
-        is_quiet = not any(map(breaking.is_bad, readings))
-        if is_quiet and time.monotonic() < _calm_until.get(system, 0.0):
-            continue
-        _change(system, partial(_folded, readings=readings, at=at))
+        if not is_told_already(by_system[system]):
+            readings = [each.reading for each in by_system[system]]
+            _change(system, partial(_folded, readings=readings, at=at))
+
+
+def is_told_already(told: Iterable[Told]) -> bool:
+    """Whether these would change nothing: lines that were well a moment ago, and still are."""
+    return all(
+        time.monotonic() < _calm_until.get((each.environment, each.channel), 0.0)
+        and not breaking.is_bad(each.reading)
+        for each in told
+    )
 
 
 def _folded(line: Line, readings: Sequence[Reading], at: datetime) -> Line:

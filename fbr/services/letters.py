@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import QuerySet
 
 from fbr import channels
@@ -18,6 +18,7 @@ from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Evidence, Outcome, Reading
 from invoices.models import Invoice
+from smartinvoicing.pg import rows
 
 
 def _in_order(model: type[models.Model], *names: str) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ def _columns(model: type[models.Model], alias: str, names: Sequence[str]) -> str
 _READ: Final = f"""
 SELECT set_config('app.tenant_id', %s, true);
 SELECT {_columns(Outbox, "o", _OF_WORK)}, {_columns(Invoice, "i", _OF_INVOICE)},
-       {_columns(Credential, "c", _OF_TOKEN)}
+       {_columns(Credential, "c", _OF_TOKEN)}, clock_timestamp()
 FROM fbr_outbox o
 JOIN invoices_invoice i ON i.tenant_id = o.tenant_id AND i.id = o.invoice_id
 LEFT JOIN fbr_credential c ON c.tenant_id = o.tenant_id AND c.id = o.credential_id
@@ -125,16 +126,16 @@ WHERE o.tenant_id = %s AND o.id = ANY(%s)
 """  # noqa: S608 -- our models' names
 
 
-def read(leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outbox]]:
-    """Each lease with its work, of many tenants, in the caller's transaction."""
+def read(leases: Sequence[Lease]) -> Iterator[tuple[Lease, Outbox, datetime]]:
+    """Each lease with its work, of many tenants, and the database's time."""
     by_tenant = sorted(leases, key=lambda lease: lease.tenant_id)
-    with connection.cursor() as cursor:
+    with rows.alone(is_durable=False) as (cursor, _):
         for tenant_id, group in groupby(by_tenant, key=lambda lease: lease.tenant_id):
             wanted = {lease.work_id: lease for lease in group}
             cursor.execute(_READ, [str(tenant_id), tenant_id, list(wanted)])
             for row in cursor.fetchall():
-                work = _work(row)
-                yield wanted[work.pk], work
+                work = _work(row[:-1])
+                yield wanted[work.pk], work, row[-1]
 
 
 def _work(row: tuple[Any, ...]) -> Outbox:

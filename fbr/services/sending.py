@@ -40,6 +40,7 @@ from invoices.enums import Channel, State, Transport
 from smartinvoicing import clock
 from smartinvoicing.crashpoint import crashpoint
 from smartinvoicing.errors import AppError
+from smartinvoicing.pg import rows
 from smartinvoicing.pg.rows import Missed, Script
 
 logger = logging.getLogger(__name__)
@@ -82,14 +83,10 @@ def take(most: int, *, only: UUID | None = None) -> list[Lease]:
         most,
         only,
     ]
-    with (
-        tenancy.across_tenants(why="fbr.dispatch"),
-        transaction.atomic(durable=True),
-        connection.cursor() as cursor,
-    ):
-        # Lost with a crash it is merely not leased; T2's commit makes it durable with its own.
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute("SELECT * FROM fbr_take(%s, %s, %s, %s, %s, %s, %s, %s, %s)", params)
+    # Lost with a crash it is merely not leased; T2's commit makes it durable with its own.
+    with rows.alone(is_durable=False) as (cursor, head):
+        marks = ", ".join(["%s"] * len(params))
+        cursor.execute(f"{head}; SELECT * FROM fbr_take({marks})", params)  # noqa: S608 -- marks
         leases = [Lease(*row) for row in cursor.fetchall()]
     if leases:
         crashpoint("after_T1")
@@ -106,8 +103,7 @@ def mark(leases: Sequence[Lease], actor: Actor) -> list[Sending]:
     if not leases:
         return []
     try:
-        with tenancy.across_tenants(why="fbr.send"):
-            sendings = _mark(leases, actor)
+        sendings = _mark(leases, actor)
     except Exception as error:  # whatever it is, the others go on, and this one does not leave
         if len(leases) == 1 or connection.connection is None:
             # Whoever was faster has it. Or the database is gone, and it is not known whether we
@@ -124,17 +120,29 @@ def mark(leases: Sequence[Lease], actor: Actor) -> list[Sending]:
 
 
 def _mark(leases: Sequence[Lease], actor: Actor) -> list[Sending]:
-    with transaction.atomic(durable=True):
-        now = _durable_now()
-        script, sendings = Script(), []
-        for lease, work in letters.read(leases):
-            script.enter(lease.tenant_id)
-            token = _token_or_hold(work, lease, script)
-            if token is not None:
-                attempt = _marked(work, lease.fence, script, actor=actor, now=now)
-                sendings.append(Sending(work, attempt, token))
+    found = list(letters.read(leases))
+    if not any(work.channel == Channel.POS for _, work, _ in found):
+        script, sendings = _written(found, actor)
+        script.run_alone(is_durable=True)
+        return sendings
+    with transaction.atomic(durable=True):  # tills are looked at under their locks
+        script, sendings = _written(found, actor)
         script.run()
     return sendings
+
+
+def _written(
+    found: Iterable[tuple[Lease, Outbox, datetime]], actor: Actor
+) -> tuple[Script, list[Sending]]:
+    """The marks of all that has a token to go with, not made yet."""
+    script, sendings = Script(), []
+    for lease, work, now in found:
+        script.enter(lease.tenant_id)
+        token = _token_or_hold(work, lease, script)
+        if token is not None:
+            attempt = _marked(work, lease.fence, script, actor=actor, now=now)
+            sendings.append(Sending(work, attempt, token))
+    return script, sendings
 
 
 def _marked(work: Outbox, fence: int, script: Script, *, actor: Actor, now: datetime) -> Attempt:
@@ -162,15 +170,6 @@ def _marked(work: Outbox, fence: int, script: Script, *, actor: Actor, now: date
     )
     script.insert(attempt)
     return attempt
-
-
-def _durable_now() -> datetime:
-    """The database's clock, and its promise that this commit survives a power cut."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('synchronous_commit', 'on', true), clock_timestamp()")
-        row = cursor.fetchone()
-    at: datetime = row[1]
-    return at
 
 
 def _token_or_hold(work: Outbox, lease: Lease, script: Script) -> str | None:
@@ -238,14 +237,13 @@ def carry(sending: Sending) -> Landed:
 
 def keep_alive(sendings: Iterable[Sending]) -> None:
     """We are still at it: the leases of these begin anew, where they are still ours."""
-    with tenancy.across_tenants(why="fbr.send"), transaction.atomic(durable=True):
-        script = Script()
-        lease_until = clock.database_now() + timedelta(seconds=settings.FBR_LEASE_S)
-        for each in sendings:
-            script.enter(each.work.tenant_id)
-            script.update_if_there(
-                Outbox,
-                where=mine(each.work, each.attempt.attempt_no, WorkState.SENDING),
-                to={"lease_until": lease_until},
-            )
-        script.run()
+    script = Script()
+    lease_until = clock.database_now() + timedelta(seconds=settings.FBR_LEASE_S)
+    for each in sendings:
+        script.enter(each.work.tenant_id)
+        script.update_if_there(
+            Outbox,
+            where=mine(each.work, each.attempt.attempt_no, WorkState.SENDING),
+            to={"lease_until": lease_until},
+        )
+    script.run_alone(is_durable=False)

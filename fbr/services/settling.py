@@ -47,11 +47,10 @@ def journal(landed: Sequence[Landed]) -> list[Landed]:
     Returns those that are journalled. With the database gone they are spooled, each by itself.
     """
     try:
-        with tenancy.across_tenants(why="fbr.send"), transaction.atomic(durable=True):
-            script = Script()
-            for each in landed:
-                _write_answer(script, each)
-            script.run()
+        script = Script()
+        for each in landed:
+            _write_answer(script, each)
+        script.run_alone(is_durable=True)
     except Error as error:
         logger.exception("fbr.journal_failed", extra={"failure": type(error).__name__})
         close_old_connections()
@@ -164,46 +163,40 @@ def _accept_all(accepted: Sequence[tuple[Sending, Reading]], actor: Actor) -> li
     """
     if not accepted:
         return []
-    with tenancy.across_tenants(why="fbr.send"), transaction.atomic(durable=True):
-        now = _now_without_waiting()
-        script = Script()
-        for sending, reading in accepted:
-            work, attempt = sending.work, sending.attempt
-            script.enter(work.tenant_id)
-            script.update(
-                Outbox,
-                where=mine(work, attempt.attempt_no, WorkState.SENDING),
-                to={"state": WorkState.DONE, "done_at": now, **UNLEASED},
-            )
-            step = lifecycle.Step(
-                work.tenant_id,
-                work.invoice_id,
-                State.SUBMITTING,
-                State.ACCEPTED,
-                actor=actor,
-                at=now,
-            )
-            step.write(script, also=_number(reading, now))
-            verdict = _verdict(reading, now)
-            open_one = {"id": attempt.pk, "tenant_id": attempt.tenant_id, "finished_at": None}
-            script.update(Attempt, where=open_one, to=verdict)
-        for sending, reading in accepted:
-            script.enter(sending.work.tenant_id)
-            script.insert(_deed(sending.work, sending.attempt, reading, actor, now))
-        script.run()
-        breaker.note((_told(sending.work, reading) for sending, reading in accepted), at=now)
+    now = clock.database_now()
+    script = _accepting(accepted, actor, now)
+    told = [_told(sending.work, reading) for sending, reading in accepted]
+    if breaker.is_told_already(told):
+        script.run_alone(is_durable=False)  # the journal survives a power cut, and is read again
+    else:
+        with transaction.atomic(durable=True):
+            script.run()
+            breaker.note(told, at=now)
     for sending, reading in accepted:
         _log(sending.work, reading)
     return [_settled(sending.work, Outcome.ACCEPTED) for sending, _ in accepted]
 
 
-def _now_without_waiting() -> datetime:
-    """The database's clock. This commit need not survive a power cut: the journal does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('synchronous_commit', 'off', true), clock_timestamp()")
-        row = cursor.fetchone()
-    at: datetime = row[1]
-    return at
+def _accepting(accepted: Sequence[tuple[Sending, Reading]], actor: Actor, now: datetime) -> Script:
+    script = Script()
+    for sending, reading in accepted:
+        work, attempt = sending.work, sending.attempt
+        script.enter(work.tenant_id)
+        script.update(
+            Outbox,
+            where=mine(work, attempt.attempt_no, WorkState.SENDING),
+            to={"state": WorkState.DONE, "done_at": now, **UNLEASED},
+        )
+        step = lifecycle.Step(
+            work.tenant_id, work.invoice_id, State.SUBMITTING, State.ACCEPTED, actor=actor, at=now
+        )
+        step.write(script, also=_number(reading, now))
+        open_one = {"id": attempt.pk, "tenant_id": attempt.tenant_id, "finished_at": None}
+        script.update(Attempt, where=open_one, to=_verdict(reading, now))
+    for sending, reading in accepted:
+        script.enter(sending.work.tenant_id)
+        script.insert(_deed(sending.work, sending.attempt, reading, actor, now))
+    return script
 
 
 def _number(reading: Reading, now: datetime) -> dict[str, Any]:

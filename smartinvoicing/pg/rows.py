@@ -7,7 +7,8 @@ constraints of the database judge these rows as they judge any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -113,13 +114,38 @@ class Script:
         if not self._statements:
             return
         self.enter(scope.current().tenant_id)
+        with connection.cursor() as cursor:
+            self._execute(cursor, "; ".join(self._statements))
+
+    def run_alone(self, *, is_durable: bool) -> None:
+        """As a transaction of its own, all of which is one round trip.
+
+        is_durable: it survives a power cut once this returns.
+        Raises:     as `run` does; then nothing of it was done.
+        """
+        if self._statements:
+            with alone(is_durable=is_durable) as (cursor, head):
+                self._execute(cursor, "; ".join([head, *self._statements]))
+
+    def _execute(self, cursor: Any, sql: str) -> None:
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("; ".join(self._statements), self._params)
+            cursor.execute(sql, self._params)
         except DatabaseError as error:
             if getattr(error.__cause__, "pgcode", None) == MISSED:
                 raise Missed(str(error)) from error
             raise
+
+
+@contextmanager
+def alone(*, is_durable: bool) -> Iterator[tuple[Any, str]]:
+    """A cursor of no tenant, and the words with which each string of statements on it begins.
+
+    Outside a transaction PostgreSQL takes one string of statements as a transaction of its own:
+    beginning, settings and commit cost no round trip.
+    """
+    durability = "on" if is_durable else "off"
+    with scope.entered(scope.NOBODY), connection.cursor() as cursor:
+        yield cursor, f"SELECT set_config('synchronous_commit', '{durability}', true)"
 
 
 def _update(

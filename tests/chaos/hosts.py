@@ -82,4 +82,6 @@ class Host:
             return dict(cursor.fetchall())
 
     def wait_for(self, **wanted):
-        rig.wait_until(lambda: self.states() == wanted, what=f"{wanted}, not {self.states()}")
+        rig.wait_until(
+            lambda: self.states() == wanted, what=lambda: f"{wanted}, not {self.states()}"
+        )

@@ -61,6 +61,7 @@ class Relay:
         trace: TracebackType | None,
     ) -> None:
         self.cut()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -108,6 +109,12 @@ class Relay:
         for end in [*self._ends]:
             _reset(end)
         await asyncio.sleep(0)  # what was reset is gone when we return
+
+    async def _end(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _half_close(self) -> None:
         for end in self._towards_clients:

@@ -138,10 +138,15 @@ def states(tenants: Iterable[Tenant]) -> dict[UUID, str]:
     return found
 
 
-def wait_until(is_so: Callable[[], bool], *, seconds: float = 30, what: str = "") -> None:
+def wait_until(
+    is_so: Callable[[], bool], *, seconds: float = 30, what: str | Callable[[], str] = ""
+) -> None:
+    """what: said when it is not so in time; a function is asked then."""
     until = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
+        if time.monotonic() > until:
+            said = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {seconds} s: {said}")
         time.sleep(0.05)
 
 
@@ -160,7 +165,7 @@ def wait_settled(tenants: list[Tenant], *, seconds: float = 30) -> dict[UUID, st
     wait_until(
         lambda: not OPEN & set(states(tenants).values()),
         seconds=seconds,
-        what=f"documents settled: {states(tenants)}",
+        what=lambda: f"documents settled: {states(tenants)}",
     )
     return states(tenants)
 

@@ -105,6 +105,7 @@ class World:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._workers: list[Any] = []
+        self._doomed: list[Any] = []
         self._dispatcher: Any = None
         self.restart_everything(0)
 
@@ -121,12 +122,12 @@ class World:
             act()
 
     def heal(self) -> None:
-        """Nobody is missing."""
+        """Nobody is missing, and nobody has his end before him."""
         self._database.heal()
         self._valkey.heal()
         for place, worker in enumerate(self._workers):
-            if not worker.is_alive:
-                self._workers[place] = self._new_worker()
+            if worker in self._doomed or not worker.is_alive:
+                self.kill_worker(place)
         if not self._dispatcher.is_alive:
             self._dispatcher = self._new_dispatcher()
 
@@ -155,7 +156,9 @@ class World:
     def doom_worker(self, who: int) -> None:
         """Its successor dies at a point of its own."""
         self._workers[who % WORKERS].kill()
-        self._workers[who % WORKERS] = self._new_worker(CRASHPOINT=POINTS[who % len(POINTS)])
+        doomed = self._new_worker(CRASHPOINT=POINTS[who % len(POINTS)])
+        self._workers[who % WORKERS] = doomed
+        self._doomed.append(doomed)
 
     def kill_dispatcher(self, who: int) -> None:
         self._dispatcher.kill()

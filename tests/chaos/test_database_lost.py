@@ -82,7 +82,7 @@ def settled(host, tenant):
             )
         return facts(host, tenant)[0] not in rig.OPEN
 
-    rig.wait_until(is_settled, what=f"settled: {facts(host, tenant)}")
+    rig.wait_until(is_settled, what=lambda: f"settled: {facts(host, tenant)}")
     return facts(host, tenant)
 
 

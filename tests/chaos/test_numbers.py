@@ -1,5 +1,5 @@
-"""Numbers without gaps (R11): sixteen threads in four processes, three in ten of their issues rolled
-back, two of the processes killed in the middle.
+"""Numbers without gaps (R11): sixteen threads in four processes, three in ten issues rolled back,
+two of the processes killed in the middle.
 
 Its twin, the same threads with a sequence of PostgreSQL's, is in `tests/invoices/test_numbers.py`.
 """

@@ -51,7 +51,7 @@ def wait_for(tenant, **wanted):
     """At least so many in these states."""
     rig.wait_until(
         lambda: all(counted(tenant)[state] >= count for state, count in wanted.items()),
-        what=f"{wanted}, not {counted(tenant)}",
+        what=lambda: f"{wanted}, not {counted(tenant)}",
     )
 
 

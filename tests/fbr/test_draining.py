@@ -15,8 +15,9 @@ from accounts import tenancy
 from fbr import breaking, tasks
 from fbr.models import Attempt, Breaker, Credential, Outbox
 from fbr.models.work import WorkState
-from fbr.outcomes import Hold
+from fbr.outcomes import Hold, Outcome, Reading
 from fbr.services import breaker, credentials, draining, sending, settling, spool, sweeping
+from fbr.services.breaker import Told
 from fbr.services.draining import Pump
 from invoices.enums import State
 from invoices.models import Invoice
@@ -148,6 +149,21 @@ def test_a_safe_call_asks_before_any_document_does(fbr):
 
     assert heard(fbr) == {"validate": 1}
     assert Breaker.objects.get().wait_s == 60
+
+
+@pytest.mark.parametrize(("bad", "is_open"), [(5, True), (0, False)])
+def test_a_safe_call_that_trouble_overtook_closes_no_breaker(fbr, bad, is_open):
+    """It was asked when one document was in doubt; by its answer the breaker had opened."""
+    Business(fbr, 1, 1)
+    Breaker.objects.create(environment="sandbox", channel="di", is_suspect=True, window=1)
+    assert breaker.claim_probe() is not None
+    doubt = Told("sandbox", "di", Reading(outcome=Outcome.UNCERTAIN, why="a page of HTML"))
+    with transaction.atomic():
+        breaker.note([doubt] * bad, at=clock.now())
+
+    breaker.record_probe(("sandbox", "di"), is_well=True, has_work=True)
+
+    assert (Breaker.objects.get().retry_at is not None) == is_open
 
 
 def test_trouble_of_one_system_stops_no_other(fbr):
