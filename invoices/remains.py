@@ -22,6 +22,7 @@ from invoices.rates import Rate
 from smartinvoicing.errors import Problem
 from smartinvoicing.money import PAISA, ZERO, price_reaching, to_paisa, write, write_short
 
+_LEAST_QUANTITY: Final = Decimal("0.0001")
 _SAME_GOODS: Final = ("hs_code", "sale_type", "rate", "unit", "description")
 _COPIED: Final = (
     *("product_id", "description", "hs_code", "sale_type", "rate", "unit", "retail_price"),
@@ -199,16 +200,21 @@ def part_of(
         printed = _largest(line.retail_price, lambda each: fits(replace(line, retail_price=each)))
         return replace(line, retail_price=printed)
     cheaper = partial(_priced, rest.line, quantity, inclusive=inclusive)
-    return cheaper(_largest(value, lambda each: fits(cheaper(each))))
+    line = cheaper(_largest(value, lambda each: fits(cheaper(each))))
+    if fits(line):
+        return line
+    # A rate by the unit does not follow the price: a little less comes back.
+    fewer = partial(_priced, rest.line, value=value, inclusive=inclusive)
+    return fewer(_largest(quantity, lambda each: fits(fewer(each)), step=_LEAST_QUANTITY))
 
 
-def _largest(amount: Decimal, fits: Callable[[Decimal], bool]) -> Decimal:
-    """The largest amount below `amount`, in whole paisa, that fits; one paisa where none does."""
-    low, high = 1, int(amount / PAISA)  # high does not fit
+def _largest(amount: Decimal, fits: Callable[[Decimal], bool], *, step: Decimal = PAISA) -> Decimal:
+    """The largest amount below `amount`, in whole steps, that fits; one step where none does."""
+    low, high = 1, int(amount / step)  # high does not fit
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle * PAISA) else (low, middle)
-    return low * PAISA
+        low, high = (middle, high) if fits(middle * step) else (low, middle)
+    return low * step
 
 
 def difference(

@@ -23,6 +23,7 @@ def crashpoint(name: str) -> None:
     del os.environ["CRASHPOINT"]
     if victim == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.2)  # this thread must not run on until the last of us stands still
         return
     os.kill(int(victim), signal.SIGQUIT)
     while processes.started_at(int(victim)) is not None:

@@ -107,6 +107,9 @@ class Forked:
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
+            # One that was made a moment ago has no group of its own yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
         return self.wait()
 
     def stop(self, timeout_s: float = 30) -> int:

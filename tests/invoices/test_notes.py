@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.enums import AuditAction
@@ -131,6 +131,13 @@ kinds = st.sampled_from(
     kind=kinds,
     inclusive=st.booleans(),
     parts=st.lists(st.decimals(min_value="0.01", max_value="0.9", places=2), max_size=5),
+)
+@example(  # so much of the tax goes by the unit that a lower price alone does not save a paisa
+    quantity=D("2.4203"),
+    price=D("0.5599"),
+    kind={"rate": "18% along with rupees 60 per kilogram"},
+    inclusive=False,
+    parts=[D("0.25"), D("0.79"), D("0.02"), D("0.68")],
 )
 def test_notes_on_a_line_end_at_its_value_and_never_pass_its_tax(
     quantity, price, kind, inclusive, parts
