@@ -61,6 +61,7 @@ class Pump:
         self._told_at = 0.0
         self._flying: set[Sending] = set()
         self._filling = False
+        self._failed: Exception | None = None
         self._shall_look = True
         self._probing = 0
         self._landed: queue.SimpleQueue[Landed | Filled | Probed | None] = queue.SimpleQueue()
@@ -82,10 +83,10 @@ class Pump:
         with ThreadPoolExecutor(self._slots, thread_name_prefix="carry") as pool:
             try:
                 while self._fill(pool) or self._is_busy() or self._is_paced():
-                    self._settle(self._gather(pool))
+                    self._settle(self._gather())
             finally:
                 while self._flying or self._filling:  # nothing that left is forgotten
-                    self._settle(self._gather(pool, is_ending=True))
+                    self._settle(self._gather())
         return self.count
 
     def _is_busy(self) -> bool:
@@ -93,17 +94,19 @@ class Pump:
 
     def _fill(self, pool: ThreadPoolExecutor) -> bool:
         """Have the free slots filled, beside what is settled meanwhile. Whether that was begun."""
+        if self._failed is not None:
+            raise self._failed
         free = self._slots - len(self._flying)
         if self._filling or not self._shall_look or self.is_over() or free <= 0:
             return False
         self.is_woken = self._shall_look = False
         self._probe(pool)
-        _hand().submit(self._take, free)
+        _hand().submit(self._take, pool, free)
         self._filling = True
         return True
 
-    def _take(self, free: int) -> None:
-        """T1 and T2, in the hand that does nothing else."""
+    def _take(self, pool: ThreadPoolExecutor, free: int) -> None:
+        """T1 and T2, in the hand that does nothing else; then off they go."""
         filled = Filled(free)
         try:
             filled.sendings = sending.mark(sending.take(free), self._actor)
@@ -111,15 +114,14 @@ class Pump:
             filled.error = error
         finally:
             close_old_connections()
-            self._landed.put(filled)
-
-    def _filled(self, filled: Filled, pool: ThreadPoolExecutor) -> None:
-        self._filling = False
-        self._flying.update(filled.sendings)
+            self._landed.put(filled)  # before any of them can land
         for each in filled.sendings:
             self._send_off(pool, each)
-        if filled.error is not None:
-            raise filled.error
+
+    def _filled(self, filled: Filled) -> None:
+        self._filling = False
+        self._flying.update(filled.sendings)
+        self._failed = self._failed or filled.error
         if filled.sendings and len(filled.sendings) == filled.wanted:
             self._tell_others()
 
@@ -174,7 +176,7 @@ class Pump:
             logger.exception("fbr.probe_failed")
         self._landed.put(Probed(probe, is_well=is_well))
 
-    def _gather(self, pool: ThreadPoolExecutor, *, is_ending: bool = False) -> list[Landed]:
+    def _gather(self) -> list[Landed]:
         """All that landed, waiting for the first of it.
 
         A safe call that cannot be written down now costs none of the answers beside it.
@@ -190,27 +192,21 @@ class Pump:
             wait_s = 0
             if isinstance(each, Landed):
                 found.append(each)
-            elif found and each is not None:
+            elif isinstance(each, Filled):
+                self._filled(each)
+            elif isinstance(each, Probed) and found:
                 self._landed.put(each)
                 break
             else:
-                self._hear(each, pool, is_ending=is_ending)
+                self._hear(each)
         self._shall_look = True
         return found
 
-    def _hear(
-        self, each: Filled | Probed | None, pool: ThreadPoolExecutor, *, is_ending: bool
-    ) -> None:
-        """What is no answer: slots that were filled, a safe call, a bell."""
-        if isinstance(each, Filled):
-            if is_ending:
-                each.error = None  # the first one is on its way up already
-            self._filled(each, pool)
-        elif isinstance(each, Probed):
+    def _hear(self, each: Probed | None) -> None:
+        """A safe call that came back, or a bell: there may be something to take."""
+        if each is not None:
             self._record(each)
-            self._shall_look = True
-        else:
-            self._shall_look = True
+        self._shall_look = True
 
     def _wait_s(self) -> float:
         self._keep_alive()

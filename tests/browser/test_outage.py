@@ -155,7 +155,7 @@ def test_an_outage_as_a_shop_sees_it(eyes, shop, workers, tmp_path):
     eyes.look("outage-over")
     paper = downloaded(page, tmp_path / "final.pdf")
     assert "reported to FBR on" in paper
-    assert len(workers.ledger()["recorded"]) == 7
+    rig.wait_until(lambda: len(workers.ledger()["recorded"]) == 7, what="those from before it too")
 
 
 def has_deadline(shop: Shop, document: Invoice) -> bool:

@@ -135,7 +135,7 @@ def test_each_failure_comes_to_what_the_contract_says(fake_fbr, start_worker, st
     """One after the other, so that each meets its own document; safe calls go well."""
     first = rig.reporting_tenant(fake_fbr)
     rig.issue(first)
-    env = rig.env_of(fake_fbr)
+    env = rig.env_of(fake_fbr, FBR_BREAKER_LONGEST_S="1")
     start_worker("reporting", env=env)
     start_process("fbr_dispatch", env=env)
     assert set(rig.wait_settled([first]).values()) == {State.ACCEPTED}
@@ -212,7 +212,7 @@ def test_with_every_bell_lost_all_is_drained(fake_fbr, start_worker, start_proce
     if has_dispatcher:
         start_process("fbr_dispatch", env=env)
     valkey = redis.Redis.from_url(settings.REDIS_URL)
-    until = time.monotonic() + (120 if has_dispatcher else 4)
+    until = time.monotonic() + (120 if has_dispatcher else 2)
 
     while counted(tenant)[State.QUEUED] and time.monotonic() < until:
         valkey.flushdb()
@@ -279,4 +279,4 @@ def test_one_document_does_not_wait_for_the_thousands_of_another(posted_within):
 
 
 def test_twin_without_fairness_it_waits_its_turn(without_fairness, posted_within):
-    assert posted_within(8) is None
+    assert posted_within(4) is None

@@ -128,5 +128,5 @@ def test_a_server_that_moves_is_followed(relay, parrot):
 def test_a_server_that_is_gone_is_a_reset(relay, parrot):
     relay.target = 9
 
-    with connected(relay) as line, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connected(relay) as line:
         said(line, b"one\n")
