@@ -113,10 +113,10 @@ class Pump:
         except Exception as error:  # raised again where the pump is waited for
             filled.error = error
         finally:
-            close_old_connections()
             self._landed.put(filled)  # before any of them can land
         for each in filled.sendings:
             self._send_off(pool, each)
+        close_old_connections()  # nobody waits for it here
 
     def _filled(self, filled: Filled) -> None:
         self._filling = False

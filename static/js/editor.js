@@ -76,11 +76,17 @@
     if (target.closest?.("[data-line]")) xhr.texts = texts(target);
   });
   document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
-    if (xhr.texts) xhr.typed = [...texts(target)].filter(([name, text]) => xhr.texts.has(name) && xhr.texts.get(name) !== text);
+    if (!xhr.texts) return;
+    xhr.typed = [...texts(target)].filter(([name, text]) => xhr.texts.has(name) && xhr.texts.get(name) !== text);
+    const { id, selectionStart, selectionEnd } = document.activeElement;
+    xhr.caret = { id, span: [selectionStart, selectionEnd] };
   });
   document.addEventListener("htmx:afterSwap", ({ detail: { xhr } }) => {
     for (const [name, text] of xhr?.typed ?? []) if (form.elements[name]) form.elements[name].value = text;
     if (xhr?.typed?.length) touch();
+    /* All of a field being selected starts at 0, which htmx takes for no selection. */
+    const field = document.activeElement;
+    if (xhr?.caret?.id === field.id && xhr.caret.span[0] !== null) field.setSelectionRange?.(...xhr.caret.span);
   });
 
   /* What was wrong is judged anew by the next preview, not by its old colour. */

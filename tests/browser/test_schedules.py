@@ -300,6 +300,20 @@ def test_what_is_typed_while_a_line_is_drawn_anew_stays(eyes):
     expect(page.locator("#id_lines-0-drawn_for")).to_have_value("3rd Schedule Goods")
 
 
+def test_what_is_selected_while_a_line_is_drawn_anew_stays_selected(eyes):
+    page = eyes.page
+    write(page, SALES["standard"])
+    page.route("**/invoices/line/", lambda route: (time.sleep(0.7), route.continue_()))
+    choose(page, "id_lines-0-sale_type", "Third Schedule goods")
+    tab_to(page, "id_lines-0-rate")
+    page.keyboard.press("Control+a")
+    expect(page.locator("#id_lines-0-drawn_for")).to_have_value("3rd Schedule Goods")
+
+    page.keyboard.type("25%")
+
+    expect(page.locator("#id_lines-0-rate")).to_have_value("25%")
+
+
 def test_the_lists_of_fbr_are_at_hand_and_the_code_fills_in_the_unit(eyes):
     page = eyes.page
     page.goto("/invoices/new/")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 import redis
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from accounts import tenancy
 from bench import bulk
@@ -20,7 +22,6 @@ from fbr import tasks
 from fbr.models import Breaker, Credential, Outbox
 from fbr.services import breaker
 from invoices.enums import State
-from smartinvoicing import clock
 from smartinvoicing.pg import roles
 from tests.chaos import rig
 
@@ -212,7 +213,7 @@ def test_with_every_bell_lost_all_is_drained(fake_fbr, start_worker, start_proce
     if has_dispatcher:
         start_process("fbr_dispatch", env=env)
     valkey = redis.Redis.from_url(settings.REDIS_URL)
-    until = time.monotonic() + (120 if has_dispatcher else 2)
+    until = time.monotonic() + (120 if has_dispatcher else 4)
 
     while counted(tenant)[State.QUEUED] and time.monotonic() < until:
         valkey.flushdb()
@@ -255,14 +256,14 @@ def posted_within(fake_fbr, laid_database, start_worker, start_process):
         rig.issue(many)
         admin = roles.with_database(laid_database.admin_url, laid_database.name)
         bulk.queue(admin, many.pk, MANY)
+        with tenancy.in_tenant(many.pk), transaction.atomic():  # whatever is issued now comes last
+            Outbox.objects.update(run_after=F("run_after") - timedelta(hours=1))
         fake_fbr.set_latency(150)
         env = rig.env_of(fake_fbr, **WIDE)
         start_worker("reporting", env=env)
         start_process("fbr_dispatch", env=env)
         rig.wait_until(lambda: calls(fake_fbr, seller="7100000") > 2 * CONCURRENCY)
         rig.issue(one)
-        with tenancy.in_tenant(one.pk), transaction.atomic():
-            Outbox.objects.update(run_after=clock.database_now())  # it came last
         tasks.ring()
         began = time.monotonic()
         while time.monotonic() - began < limit_s:
@@ -279,4 +280,4 @@ def test_one_document_does_not_wait_for_the_thousands_of_another(posted_within):
 
 
 def test_twin_without_fairness_it_waits_its_turn(without_fairness, posted_within):
-    assert posted_within(4) is None
+    assert posted_within(8) is None

@@ -151,7 +151,7 @@ def test_parallel_requests_and_random_kills_make_one_document_a_key(
     print(f"seed {seed}")  # noqa: T201 -- shown when the test fails
     dice = random.Random(seed)
     web = start_web(workers=2, env=rig.env_of(fake_fbr))
-    keys = [f"k-{number}" for number in range(40 if rig.IS_WHOLE else 5)]
+    keys = [f"k-{number}" for number in range(40 if rig.IS_WHOLE else 8)]
 
     with ThreadPoolExecutor(4) as pool:
         for key in keys:
