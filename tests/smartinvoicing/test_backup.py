@@ -46,7 +46,8 @@ def test_what_was_sealed_opens(tmp_path, size):
     sealed = seal(tmp_path / "a", content)
 
     assert opened(sealed) == content
-    assert size < 64 or content[:64] not in sealed.read_bytes()  # a byte alone may stand there by chance
+    # A byte alone may stand there by chance.
+    assert size < 64 or content[:64] not in sealed.read_bytes()
 
 
 def frames(path):
