@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from accounts.enums import Permission, Role
+from accounts.enums import Desk, Permission, Role, StaffRole
 from smartinvoicing.errors import NotAllowed
 
 _READ: Final = frozenset({Permission.VIEW})
@@ -25,6 +25,28 @@ MAY: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.OPERATOR: _CLERK,
     Role.VIEWER: _READ,
     Role.AUDITOR: _READ | {Permission.SEE_AUDIT},
+}
+
+_OFFICER: Final = frozenset(Desk) - {Desk.LOOK_AT_TENANTS, Desk.BREAK_GLASS, Desk.WORK_TICKETS}
+
+MAY_AT_DESK: Final[Mapping[StaffRole, frozenset[Desk]]] = {
+    StaffRole.PRIVACY_OFFICER: _OFFICER,
+    StaffRole.PRIVACY_AGENT: frozenset(
+        {Desk.SEE_PEOPLE, Desk.SEE_REGISTERS, Desk.WORK_REQUESTS, Desk.WORK_BREACHES}
+        | {Desk.PLAN_PURGE}
+    ),
+    StaffRole.SECURITY: frozenset(
+        {Desk.SEE_PEOPLE, Desk.SEE_REGISTERS, Desk.SEE_STAFF_LOG, Desk.SEE_FBR}
+        | {Desk.WORK_BREACHES, Desk.SIGN_BREACHES, Desk.GIVE_ROLES, Desk.BREAK_GLASS}
+        | {Desk.LOOK_AT_TENANTS, Desk.APPROVE_PURGE, Desk.KEEP_REGISTERS}
+    ),
+    StaffRole.AUDITOR: frozenset(
+        {Desk.SEE_PEOPLE, Desk.SEE_REGISTERS, Desk.SEE_STAFF_LOG, Desk.SEE_FBR}
+    ),
+    StaffRole.SUPPORT: frozenset(
+        {Desk.SEE_PEOPLE, Desk.SEE_FBR, Desk.WORK_TICKETS, Desk.LOOK_AT_TENANTS}
+    ),
+    StaffRole.FINANCE: frozenset({Desk.SEE_ANALYTICS}),
 }
 
 # What a program may be given: nothing that opens further doors.
@@ -63,6 +85,16 @@ class Actor:
     def system(cls, name: str) -> Actor:
         """A job of ours. It may do what it was written for; the audit trail names it."""
         return cls(name=f"system:{name}", permissions=frozenset(Permission))
+
+    @classmethod
+    def staff(cls, user_id: UUID, *permissions: Permission, address: str = "") -> Actor:
+        """Somebody of ours. In a business they may do what the one service names, no more."""
+        return cls(
+            name=f"staff:{user_id}",
+            permissions=frozenset(permissions),
+            user_id=user_id,
+            address=address,
+        )
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

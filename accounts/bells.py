@@ -139,5 +139,40 @@ BELLS: Final[Mapping[str, Bell]] = MappingProxyType(
             ),
             page="fbr:restored",
         ),
+        NoticeKind.STAFF_LOOKED: Bell(
+            tone="attention",
+            icon="eye",
+            advice=_("See who looked, at what and why. Write to us if it should not have been."),
+            page="accounts:staff_access",
+        ),
+        NoticeKind.RIGHTS_REQUEST: Bell(
+            tone="danger",
+            icon="person",
+            advice=_("You decide, for it is your customer. Answer before the day it is due."),
+            page="privacy:business_request",
+            takes_id=True,
+            may=Permission.MANAGE_BUSINESS,
+        ),
+        NoticeKind.CLOSURE: Bell(
+            tone="danger",
+            icon="lock",
+            advice=_("Fetch what you want to keep. Until day 30 the account can be opened again."),
+            page="privacy:closure",
+            may=Permission.MANAGE_BUSINESS,
+        ),
+        NoticeKind.BREACH: Bell(
+            tone="danger",
+            icon="shield",
+            advice=_("Read what happened, what of yours it touched and what to do now."),
+            page="privacy:breach_letter",
+            takes_id=True,
+            may=Permission.MANAGE_BUSINESS,
+        ),
+        NoticeKind.POLICY: Bell(
+            tone="wait",
+            icon="invoice",
+            advice=_("Read what changes and from when. You may decline and take your data along."),
+            page="privacy:policies",
+        ),
     }
 )

@@ -83,6 +83,22 @@ class AuditAction(models.TextChoices):
     REPORTING_PAUSED = "reporting.paused", _("Reporting paused")
     REPORTING_RESUMED = "reporting.resumed", _("Reporting resumed")
     SERIES_RESUMED = "series.resumed", _("Numbers resumed after a restore")
+    SUPPORT_GRANTED = "support.granted", _("Support window opened")
+    SUPPORT_ENDED = "support.ended", _("Support window ended")
+    GLASS_BROKEN = "glass.broken", _("Emergency access by our staff")
+    GLASS_MENDED = "glass.mended", _("Emergency access ended")
+    EXPORT_ASKED = "export.asked", _("Export of data asked for")
+    EXPORT_FETCHED = "export.fetched", _("Export of data downloaded")
+    REQUEST_ROUTED = "request.routed", _("Request of a person handed over")
+    REQUEST_ANSWERED = "request.answered", _("Request of a person answered")
+    BUYER_DISPUTED = "buyer.disputed", _("Customer's data disputed")
+    BUYER_RESTRICTED = "buyer.restricted", _("Customer's data set aside")
+    BUYER_ERASED = "buyer.erased", _("Customer's data erased")
+    CLOSURE_BEGUN = "closure.begun", _("Closing of the account begun")
+    CLOSURE_REVOKED = "closure.revoked", _("Account opened again")
+    CLOSURE_STEP = "closure.step", _("Closing of the account went on")
+    TENANT_CLOSED = "tenant.closed", _("Account closed")
+    DATA_PURGED = "data.purged", _("Old records deleted")
 
 
 class NoticeKind(models.TextChoices):
@@ -104,6 +120,77 @@ class NoticeKind(models.TextChoices):
     SIGNATURE_BROKEN = "signature_broken", _("A signature does not fit its document")
     CLOSING_LATE = "closing_late", _("A day, week or month is not closed")
     QUARANTINED = "quarantined", _("Documents were set aside after a restore")
+    STAFF_LOOKED = "staff_looked", _("Our staff looked at your data")
+    RIGHTS_REQUEST = "rights_request", _("A person asks about their data")
+    CLOSURE = "closure", _("This account is being closed")
+    BREACH = "breach", _("Your data may be affected by an incident")
+    POLICY = "policy", _("Our policies change")
+
+
+class StaffRole(models.TextChoices):
+    """What people of ours do. A superuser has none of it by being one."""
+
+    PRIVACY_OFFICER = "privacy_officer", _("Privacy officer")
+    PRIVACY_AGENT = "privacy_agent", _("Privacy agent")
+    SECURITY = "security", _("Security")
+    AUDITOR = "auditor", _("Auditor")
+    SUPPORT = "support", _("Support")
+    FINANCE = "finance", _("Finance")
+
+
+class Desk(models.TextChoices):
+    """What somebody may do at the staff desk."""
+
+    SEE_PEOPLE = "see_people", _("See people who sign in")
+    SEE_REGISTERS = "see_registers", _("Read the registers")
+    SEE_STAFF_LOG = "see_staff_log", _("Read what our staff looked at")
+    SEE_ANALYTICS = "see_analytics", _("See how the service is used")
+    SEE_FBR = "see_fbr", _("See how reporting to FBR goes")
+    WORK_REQUESTS = "work_requests", _("Work on requests of persons")
+    DECIDE_REQUESTS = "decide_requests", _("Decide requests of persons")
+    WORK_TICKETS = "work_tickets", _("Answer tickets")
+    WORK_BREACHES = "work_breaches", _("Work on breaches")
+    SIGN_BREACHES = "sign_breaches", _("Decide and close breaches")
+    PLAN_PURGE = "plan_purge", _("Plan and run purges")
+    APPROVE_PURGE = "approve_purge", _("Approve purges")
+    HOLD = "hold", _("Place and lift legal holds")
+    WRITE_POLICIES = "write_policies", _("Write and publish policies")
+    KEEP_REGISTERS = "keep_registers", _("Keep the registers")
+    GIVE_ROLES = "give_roles", _("Give and take roles of staff")
+    LOOK_AT_TENANTS = "look_at_tenants", _("Look at a business that opened its door")
+    BREAK_GLASS = "break_glass", _("Look at a business in an emergency")
+
+
+class StaffAction(models.TextChoices):
+    """Deeds of our staff and of the service itself that belong to no single business."""
+
+    ROLE_GIVEN = "role.given", _("Role given")
+    ROLE_TAKEN = "role.taken", _("Role taken")
+    APPROVAL_ASKED = "approval.asked", _("Second person asked")
+    APPROVAL_GIVEN = "approval.given", _("Second person agreed")
+    APPROVAL_REFUSED = "approval.refused", _("Second person refused")
+    APPROVAL_SPENT = "approval.spent", _("Agreed deed done")
+    ADDED = "added", _("Added")
+    CHANGED = "changed", _("Changed")
+    DECIDED = "decided", _("Decided")
+    SENT = "sent", _("Sent")
+    EXPORTED = "exported", _("Exported")
+    REVEALED = "revealed", _("Revealed")
+    PUBLISHED = "published", _("Published")
+    PLANNED = "planned", _("Planned")
+    RUN = "run", _("Run")
+    ERASED = "erased", _("Erased")
+    CLOSED = "closed", _("Closed")
+
+
+class Purpose(models.TextChoices):
+    """What we ask consent for. All else rests on contract, law or a legitimate interest."""
+
+    ANALYTICS = "analytics", _("How the service is used")
+    PREFERENCES = "preferences", _("Preferences that we need not know")
+    MARKETING_EMAIL = "marketing_email", _("News by e-mail")
+    MARKETING_SMS = "marketing_sms", _("News by text message")
+    RESEARCH = "research", _("Questions about the service")
 
 
 class AuditFault(models.TextChoices):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.services import anchoring, audit_checks, housekeeping
+from accounts.services import anchoring, audit_checks, housekeeping, mailing
 from smartinvoicing import arming, clock
 from smartinvoicing.celery import app
 
@@ -16,6 +16,12 @@ def heartbeat() -> None:
 @app.task(name="accounts.forget_replays")
 def forget_replays() -> None:
     housekeeping.forget_replays(at=clock.now())
+
+
+@app.task(name="accounts.deliver_mail")
+def deliver_mail() -> None:
+    """What waits to leave by mail."""
+    mailing.deliver_due(at=clock.now())
 
 
 # --- the audit trail: each takes what is due, so one run makes up for many --------------------

@@ -45,6 +45,8 @@ app.conf.task_routes = {
 app.conf.beat_schedule = {
     "look for documents to report": {"task": "fbr.dispatch", "schedule": settings.FBR_TICK_S},
     "sweep what hangs": {"task": "fbr.sweep", "schedule": settings.FBR_SWEEP_S},
+    "mail what waits": {"task": "accounts.deliver_mail", "schedule": 30},
+    "sound what is due at the desk": {"task": "privacy.sound_alarms", "schedule": 60},
     "beat is alive": {"task": "accounts.heartbeat", "schedule": 30},
     "read FBR's lists once a day": {"task": "fbr.sync_reference", "schedule": 3600},
     "ask about all customers once a week": {"task": "fbr.begin_walks", "schedule": 3600},

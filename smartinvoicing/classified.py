@@ -34,4 +34,9 @@ class Retention(StrEnum):
     SEC = "SEC"  # thirteen months
     LOG = "LOG"
     TMP = "TMP"
+    SUP = "SUP"  # two years after the matter was closed
+    PRF = "PRF"  # proofs of consent and acceptance: kept, pseudonymised
+    REG = "REG"  # registers of accountability: seven years
+    STAFF = "STAFF"  # what our staff looked at: three years
+    ANALYTICS = "ANALYTICS"  # fourteen months, or until consent is withdrawn
     REFERENCE = "REFERENCE"  # FBR's lists: nobody's data

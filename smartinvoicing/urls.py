@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("invoices.urls")),
     path("", include("fbr.urls")),
+    path("", include("privacy.urls")),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -13,8 +13,8 @@ from django.db import transaction
 
 from accounts import tenancy
 from accounts.access import SCOPES, Actor
-from accounts.enums import Environment, Province, Role
-from accounts.models import ApiKey, LegalEntity, Membership, Tenant, User
+from accounts.enums import Environment, Province, Role, StaffRole
+from accounts.models import ApiKey, LegalEntity, Membership, StaffSeat, Tenant, User
 from accounts.secret_hash import hash_of
 from fbr.models import Credential, Outbox
 from fbr.models.work import WorkState
@@ -61,6 +61,25 @@ def make_member(
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     with tenancy.in_tenant(tenant.pk):
         Membership(user=user, role=role, since=AT).save(force_insert=True)
+    return user
+
+
+@transaction.atomic
+def make_staff(
+    *roles: StaffRole, password: str = "a long password", is_superuser: bool = False
+) -> User:
+    """A verified person of ours, sitting in these roles."""
+    number = next(_count)
+    user = User.objects.create_user(
+        f"staff{number}@smartinvoicing.example",
+        password,
+        name=f"staff {number}",
+        is_staff=True,
+        is_superuser=is_superuser,
+    )
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    for role in roles:
+        StaffSeat.objects.create(user=user, role=role, since=AT, given_by="system:test")
     return user
 
 

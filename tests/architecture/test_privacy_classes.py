@@ -8,7 +8,17 @@ from smartinvoicing.classified import Category, Retention
 from tests.architecture import source
 
 OURS = [model for app in source.APPS for model in apps.get_app_config(app).get_models()]
-SUBJECTS = {"user", "owner", "buyer", "invitee", "none"}
+SUBJECTS = {
+    "user",
+    "owner",
+    "buyer",
+    "invitee",
+    "staff",
+    "recipient",
+    "visitor",
+    "requester",
+    "none",
+}
 BASES = {"contract", "law", "consent", "legitimate interest", "tenant's instruction", "none"}
 
 # Tables of others, with what is personal in them and where its end is decided. The data map of

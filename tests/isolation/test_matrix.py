@@ -182,6 +182,8 @@ PROGRAM = {
 }
 # name: True when it works inside the tenant that stands in its message
 TASKS = {
+    "privacy.sound_alarms": False,
+    "accounts.deliver_mail": False,
     "accounts.heartbeat": False,
     "accounts.forget_replays": False,
     "accounts.anchor_audit": False,
