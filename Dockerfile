@@ -17,7 +17,7 @@ RUN apt-get update \
         fonts-noto-core libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin app \
-    && install -d -o app -g app /data/media /data/anchors \
+    && install -d -o app -g app /data/media /data/anchors /data/erasures \
     && install -d -o 999 -g 999 /backups/first /backups/second
 COPY --from=build /venv /venv
 WORKDIR /app

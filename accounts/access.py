@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from accounts.enums import Desk, Permission, Role, StaffRole
 from smartinvoicing.errors import NotAllowed
 
@@ -59,22 +61,38 @@ SCOPES: Final = (
     Permission.CANCEL,
 )
 
+# What a business that is being closed may still do: read, settle what is open, answer people.
+WHILE_CLOSING: Final = frozenset(
+    {Permission.VIEW, Permission.SEE_AUDIT, Permission.SETTLE, Permission.CANCEL}
+    | {Permission.MANAGE_BUSINESS}
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """Who does a deed: a person, a key or the system, and what they may do here.
 
-    address: the network address that it came from, where one is known; for the trail alone.
+    address:    the network address that it came from, where one is known; for the trail alone.
+    is_closing: the business is being closed: nothing is added to it any more.
     """
 
     name: str
     permissions: frozenset[Permission]
     user_id: UUID | None = None
     address: str = field(default="", compare=False, repr=False)
+    is_closing: bool = False
 
     @classmethod
-    def person(cls, user_id: UUID, role: Role, *, address: str = "") -> Actor:
-        return cls(name=f"user:{user_id}", permissions=MAY[role], user_id=user_id, address=address)
+    def person(
+        cls, user_id: UUID, role: Role, *, address: str = "", is_closing: bool = False
+    ) -> Actor:
+        return cls(
+            name=f"user:{user_id}",
+            permissions=MAY[role] & WHILE_CLOSING if is_closing else MAY[role],
+            user_id=user_id,
+            address=address,
+            is_closing=is_closing,
+        )
 
     @classmethod
     def key(cls, key_id: UUID, scopes: Iterable[str]) -> Actor:
@@ -102,6 +120,11 @@ class Actor:
 
 def allow(actor: Actor, permission: Permission) -> None:
     """Raises: NotAllowed, with the words of what is missing."""
+    if actor.is_closing and permission not in WHILE_CLOSING:
+        raise NotAllowed(
+            _("This account is being closed. It can be read and settled, and nothing is added."),
+            permission=permission.value,
+        )
     if not actor.may(permission):
         raise NotAllowed(
             f"Your role does not allow this: {permission.label}. Ask an owner of the business.",

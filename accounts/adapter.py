@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from axes.helpers import get_client_ip_address
 from django.contrib.sites.shortcuts import get_current_site
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts import selectors
-from accounts.models import User
+from accounts import policies, policy_gate, selectors
+from accounts.models import AnswerChannel, User
+from smartinvoicing import clock
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """allauth's answers, where the house has others."""
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """A member goes to work; whoever has no business yet opens one."""
+        """A member goes to work, our people to their desk; who has no business yet opens one."""
+        if request.user.is_authenticated and request.user.is_staff:
+            return reverse("admin:index")
         if request.user.is_authenticated and selectors.memberships_of(request.user.pk):
             return reverse("invoices:dashboard")
         return reverse("accounts:welcome")
@@ -30,11 +34,29 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         cleaned: str = super().clean_email(email.strip().lower())
         return cleaned
 
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Nobody can accept what is not published."""
+        return bool(policies.to_accept("", clock.now()))
+
+    @transaction.atomic
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
-        """Make the account, with the name that the form asks for."""
+        """Make the account, with the name and the acceptances that the form asks for."""
         user.name = form.cleaned_data.get("name", "")
         saved: User = super().save_user(request, user, form, commit)
+        for version in form.versions:
+            policies.accept(
+                saved,
+                version,
+                at=clock.now(),
+                address=get_client_ip_address(request) or "",
+                channel=AnswerChannel.SIGN_UP,
+            )
         return saved
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in, and note whether a text of ours has changed meanwhile."""
+        super().login(request, user)
+        policy_gate.note(request, user, at=clock.now())
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """After the commit: a slow mail server holds no transaction open, no mail tells of what

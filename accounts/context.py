@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from accounts import pages, selectors
 from accounts.access import Actor
 from accounts.enums import Environment, Permission
+from accounts.models import Membership
 from smartinvoicing import arming
 
 # URL names of higher floors are strings: a test resolves each.
@@ -25,9 +26,17 @@ _NAV: Final = (
     ("invoices:closings", gettext_lazy("Closings"), "lock", Permission.VIEW),
     ("fbr:incidents", gettext_lazy("Incidents"), "plug", Permission.VIEW),
     ("accounts:business", gettext_lazy("Business"), "building", Permission.MANAGE_BUSINESS),
+    (
+        "privacy:business_requests",
+        gettext_lazy("Data requests"),
+        "shield",
+        Permission.MANAGE_BUSINESS,
+    ),
     ("accounts:members", gettext_lazy("People"), "person", Permission.MANAGE_MEMBERS),
     ("accounts:api_keys", gettext_lazy("API keys"), "key", Permission.MANAGE_KEYS),
     ("accounts:audit", gettext_lazy("Audit trail"), "clock", Permission.SEE_AUDIT),
+    ("accounts:staff_access", gettext_lazy("Who looked"), "eye", Permission.SEE_AUDIT),
+    ("privacy:tickets", gettext_lazy("Support"), "question", Permission.VIEW),
 )
 
 
@@ -46,6 +55,22 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "nav": _nav(request, request.actor),  # type: ignore[attr-defined]
         "bell": pages.bell(ringing),
         "environment_banner": _banner(request.actor, environment),  # type: ignore[attr-defined]
+        "closing_banner": _closing_banner(membership),
+    }
+
+
+def _closing_banner(membership: Membership) -> dict[str, str] | None:
+    """Everybody in the business has to know that nothing can be added to it any more."""
+    since = membership.tenant.closing_at
+    if since is None:
+        return None
+    return {
+        "tone": "danger",
+        "icon": "lock",
+        "word": _("Being closed:"),
+        "text": _("this account can be read; no invoice is issued and nothing is added to it."),
+        "url": reverse("privacy:closure"),
+        "action": _("See the plan"),
     }
 
 

@@ -9,12 +9,18 @@ from django import forms
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts import access, particulars
+from accounts import access, particulars, policies
 from accounts.enums import Activity, Province, Role, Sector
-from accounts.models import User
+from accounts.models import PolicyVersion, User
 from accounts.services import api_keys, profile
+from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation
 
 LONGEST_PERSON_NAME: Final = 120
@@ -24,15 +30,57 @@ def _choices(words: Any) -> list[tuple[str, Any]]:
     return [("", _("Choose…")), *words.choices]
 
 
+def _with_links() -> SafeString:
+    """What the one required tick says, with the texts behind it."""
+    return format_html(
+        _now(
+            'I accept the <a href="{}" target="_blank">terms of service</a> and have read the'
+            ' <a href="{}" target="_blank">privacy policy</a>.'
+        ),
+        reverse("privacy:terms"),
+        reverse("privacy:privacy_policy"),
+    )
+
+
 class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth has no types
-    """A person's first page; allauth makes the account from it."""
+    """A person's first page; allauth makes the account from it.
+
+    texts: the hashes of what the tick is about. The answer is to exactly these.
+    """
 
     name = forms.CharField(
         label=_("Your name"),
         max_length=LONGEST_PERSON_NAME,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    field_order: ClassVar[list[str]] = ["name", "email", "password1", "password2"]
+    accept = forms.BooleanField(
+        error_messages={"required": _("Without this there is no account, and nothing is kept.")},
+        help_text=_("We ask for consent to anything beyond that elsewhere, and you may say no."),
+    )
+    texts = forms.CharField(widget=forms.HiddenInput, max_length=200)
+    field_order: ClassVar[list[str]] = [
+        *("name", "email", "password1", "password2", "accept", "texts")
+    ]
+
+    data: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.versions: list[PolicyVersion] = []
+        self.fields["accept"].label = _with_links()
+        shown = policies.to_accept(get_language() or "", clock.now())
+        self.initial["texts"] = policies.digest_of(shown)
+
+    def clean_texts(self) -> str:
+        """The versions behind the hashes, for whoever makes the account."""
+        digest: str = self.cleaned_data["texts"]
+        try:
+            self.versions = policies.shown(digest, clock.now())
+        except RuleViolation as error:
+            self.data = self.data.copy()  # the next answer is to what the next page shows
+            self.data[self.add_prefix("texts")] = self.initial["texts"]
+            self.add_error("accept", error.message)
+        return digest
 
     def clean_name(self) -> str:
         try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import staff
 from accounts.enums import Desk, StaffAction
@@ -17,6 +20,45 @@ from accounts.models import Approval, User
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
 
 LASTS: Final = timedelta(days=7)
+
+# What the second person must be allowed to do, for each deed that asks for one.
+DESK_OF: Final[Mapping[str, Desk]] = MappingProxyType(
+    {
+        "publish_policy": Desk.KEEP_REGISTERS,
+        "break_glass": Desk.SIGN_BREACHES,
+        "close_account": Desk.DECIDE_REQUESTS,
+        "give_role": Desk.GIVE_ROLES,
+        "move_aware_at": Desk.SIGN_BREACHES,
+        "purge": Desk.APPROVE_PURGE,
+        "request_erase": Desk.APPROVE_PURGE,
+        "request_refuse": Desk.DECIDE_REQUESTS,
+        "lift_hold": Desk.HOLD,
+        "approve_dpia": Desk.KEEP_REGISTERS,
+        "disclose": Desk.KEEP_REGISTERS,
+    }
+)
+
+# How a deed is called on the pages of the desk.
+WORDS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "publish_policy": gettext_lazy("Publish a policy"),
+        "break_glass": gettext_lazy("Emergency access to a business"),
+        "close_account": gettext_lazy("Close an account for its owner"),
+        "give_role": gettext_lazy("Give somebody a role"),
+        "move_aware_at": gettext_lazy("Move the hour when we knew of a breach"),
+        "purge": gettext_lazy("Purge tax records"),
+        "request_erase": gettext_lazy("Erase a person's data"),
+        "request_refuse": gettext_lazy("Refuse a request"),
+        "lift_hold": gettext_lazy("Lift a legal hold"),
+        "approve_dpia": gettext_lazy("Approve an impact assessment"),
+        "disclose": gettext_lazy("Hand data to an authority"),
+    }
+)
+
+
+def called(deed: str) -> str:
+    """A deed in words."""
+    return str(WORDS.get(deed, deed))
 
 
 def digest_of(**asked: Any) -> str:

@@ -13,7 +13,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -43,6 +43,8 @@ def member_required(permission: Permission) -> Callable[[View], View]:
         def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
+            if request.membership is None and request.user.is_staff:
+                raise Http404  # nobody of ours works in a business
             if request.membership is None:
                 return redirect("accounts:welcome")
             allow(request.actor, permission)

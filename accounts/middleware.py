@@ -15,7 +15,7 @@ from accounts.enums import Role
 SESSION_KEY: Final = "tenant"
 
 # Pages of Django, allauth and programs: they query tables outside the wall, or enter it themselves.
-OUTSIDE: Final = ("/admin/", "/accounts/", "/api/", "/static/", "/healthz", "/readyz")
+OUTSIDE: Final = ("/admin/", "/desk/", "/accounts/", "/api/", "/static/", "/healthz", "/readyz")
 
 
 class TenantMiddleware:
@@ -39,6 +39,7 @@ class TenantMiddleware:
             request.user.pk,
             Role(membership.role),
             address=get_client_ip_address(request) or "",
+            is_closing=membership.tenant.closing_at is not None,
         )
         with tenancy.in_tenant(membership.tenant_id):
             return self.get_response(request)

@@ -52,12 +52,16 @@ _WORDS: Final = {
     "incident": gettext_lazy("Incident"),
     "offlinespell": gettext_lazy("Documents issued offline"),
     "statement": gettext_lazy("List from FBR"),
+    "subjectrequest": gettext_lazy("Request of a customer"),
+    "supportwindow": gettext_lazy("Our staff"),
+    "breakglass": gettext_lazy("Our staff"),
 }
 _PAGES: Final = {
     "invoice": "invoices:detail",
     "buyer": "invoices:buyer",
     "product": "invoices:product",
     "statement": "fbr:statement",
+    "subjectrequest": "privacy:business_request",
 }
 
 

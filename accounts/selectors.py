@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
 
 from accounts import tenancy
@@ -13,13 +15,20 @@ from accounts.models import (
     ApiKey,
     AuditCheck,
     AuditEvent,
+    BreakGlass,
     Invitation,
     LegalEntity,
     Membership,
     Notice,
+    StaffLook,
+    SupportWindow,
     Tenant,
     User,
 )
+from smartinvoicing.errors import StateConflict
+from smartinvoicing.pg import scope as pg
+
+_OPEN: Final = "tenant_is_open"  # the trigger that refuses rows of a business being closed
 
 
 @transaction.atomic
@@ -59,6 +68,44 @@ def legal_entities() -> models.QuerySet[LegalEntity]:
     return LegalEntity.objects.order_by("id")
 
 
+def allows_optional_helpers() -> bool:
+    """Whether the business of the scope lets helpers be reached that are not needed for it.
+
+    Outside a business nobody can have allowed it.
+    """
+    tenant_id = pg.current().tenant_id
+    if tenant_id is None:
+        return False
+    return Tenant.objects.filter(pk=tenant_id, needed_helpers_only=False).exists()
+
+
+def refuse_while_closing() -> None:
+    """For what only an account in use may do, whoever does it.
+
+    Raises: StateConflict while the business of the scope is being closed.
+    """
+    if Tenant.objects.filter(closing_at__isnull=False).exists():
+        raise StateConflict(_closing())
+
+
+@contextmanager
+def open_only() -> Iterator[None]:
+    """Around writes that the database refuses for a business that is being closed: in words.
+
+    Raises: StateConflict.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if _OPEN not in str(error):
+            raise
+        raise StateConflict(_closing()) from error
+
+
+def _closing() -> str:
+    return _("This account is being closed: nothing is added to it. An owner can open it again.")
+
+
 def open_notices(*, most: int) -> list[Notice]:
     """What the bell rings for, what is due first before the rest."""
     rows = Notice.objects.filter(cleared_at=None)
@@ -91,6 +138,29 @@ def audit_page(*, before: UUID | None = None, size: int = 50) -> list[AuditEvent
 def audit_check() -> AuditCheck:
     """When the trails were last laid down outside, and what the last look at them all found."""
     return AuditCheck.objects.get()
+
+
+def windows(*, most: int) -> list[SupportWindow]:
+    """When this business let people of ours look, newest first."""
+    rows = SupportWindow.objects.filter(tenant_id=tenancy.current_tenant_id())
+    return list(rows.order_by("-granted_at")[:most])
+
+
+def emergencies(*, most: int) -> list[BreakGlass]:
+    """When people of ours looked at this business unasked, as far as law lets us tell."""
+    rows = BreakGlass.objects.filter(tenant_id=tenancy.current_tenant_id(), told_at__isnull=False)
+    return list(rows.order_by("-opened_at")[:most])
+
+
+def looks(*, before: UUID | None = None, size: int = 50) -> list[StaffLook]:
+    """What people of ours looked at here, newest first; not what law forbids to tell yet."""
+    barred = BreakGlass.objects.filter(tenant_id=tenancy.current_tenant_id(), told_at=None)
+    rows = StaffLook.objects.filter(tenant_id=tenancy.current_tenant_id()).exclude(
+        glass_id__in=barred.values("pk")
+    )
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return list(rows.order_by("-id")[:size])
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:

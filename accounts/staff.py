@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import models
@@ -12,9 +12,14 @@ from django.utils.translation import gettext as _
 
 from accounts.access import MAY_AT_DESK
 from accounts.enums import Desk, StaffAction, StaffRole
-from accounts.models import StaffDeed, StaffSeat, User
+from accounts.models import Course, StaffDeed, StaffSeat, StaffTraining, User
+from accounts.models.staff_training import PASS
+from smartinvoicing import clock
 from smartinvoicing.errors import NotAllowed
 from smartinvoicing.pg import rows
+
+# What shows nobody's data, and so is left to whoever has no training that holds.
+UNTRAINED: Final = frozenset({Desk.SEE_ANALYTICS, Desk.KEEP_REGISTERS, Desk.WRITE_POLICIES})
 
 
 def roles_of(user: User) -> frozenset[StaffRole]:
@@ -23,6 +28,10 @@ def roles_of(user: User) -> frozenset[StaffRole]:
         return frozenset()
     held = StaffSeat.objects.filter(user_id=user.pk, until=None).values_list("role", flat=True)
     return frozenset(StaffRole(role) for role in held)
+
+
+def gives(role: StaffRole, desk: Desk) -> bool:
+    return desk in MAY_AT_DESK[role]
 
 
 def deeds_of(user: User) -> frozenset[Desk]:
@@ -36,12 +45,38 @@ def deeds_of_request(request: HttpRequest) -> frozenset[Desk]:
     if known is None:
         user = request.user
         known = deeds_of(user) if isinstance(user, User) else frozenset()
+        if known and isinstance(user, User) and not is_trained(user, at=clock.now()):
+            known &= UNTRAINED
         request._desk_deeds = known  # type: ignore[attr-defined]  # noqa: SLF001 -- ours alone
     return known
 
 
+def keep_apart(user: User) -> None:
+    """Nobody of ours works in a business with the account of the desk.
+
+    Raises: NotAllowed.
+    """
+    if user.is_staff:
+        raise NotAllowed(_("This account works for us. Use another one for a business."))
+
+
+def is_trained(user: User, *, at: datetime) -> bool:
+    """Whether this person may see personal data, as far as training goes: passed, and not over."""
+    today = clock.karachi_date(at)
+    return StaffTraining.objects.filter(
+        person_id=user.pk,
+        course=Course.PRIVACY,
+        score__gte=PASS,
+        taken_on__lte=today,
+        expires_on__gt=today,
+    ).exists()
+
+
 def may(user: User, desk: Desk) -> bool:
-    return desk in deeds_of(user)
+    """By their roles, and by a training that holds where the deed shows data of persons."""
+    if desk not in deeds_of(user):
+        return False
+    return desk in UNTRAINED or is_trained(user, at=clock.now())
 
 
 def allow(user: User, desk: Desk) -> None:

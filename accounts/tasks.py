@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.services import anchoring, audit_checks, housekeeping, mailing
+from accounts.services import access_logs, anchoring, audit_checks, housekeeping, mailing
 from smartinvoicing import arming, clock
 from smartinvoicing.celery import app
 
@@ -22,6 +22,12 @@ def forget_replays() -> None:
 def deliver_mail() -> None:
     """What waits to leave by mail."""
     mailing.deliver_due(at=clock.now())
+
+
+@app.task(name="accounts.keep_access_log")
+def keep_access_log() -> None:
+    """Months ahead; networks for old addresses; what is older than ninety days goes."""
+    access_logs.keep()
 
 
 # --- the audit trail: each takes what is due, so one run makes up for many --------------------

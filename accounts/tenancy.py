@@ -50,6 +50,13 @@ def across_tenants(*, why: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def outside() -> Iterator[None]:
+    """Of no tenant, whatever the scope was: tables outside the wall, and what is lent to us."""
+    with pg.entered(pg.NOBODY):
+        yield
+
+
 def current_tenant_id() -> UUID:
     """The tenant of the scope.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts import audit_views, views
+from accounts import audit_views, look_views, views
 
 app_name = "accounts"
 
@@ -23,6 +23,9 @@ urlpatterns = [
     path("keys/", views.keys, name="api_keys"),
     path("keys/<uuid:key_id>/revoke/", views.revoke_key, name="revoke_key"),
     path("bell/", views.notices, name="notices"),
+    path("staff-access/", look_views.overview, name="staff_access"),
+    path("staff-access/open/", look_views.open_window, name="staff_access_open"),
+    path("staff-access/<uuid:window_id>/end/", look_views.end_window, name="staff_access_end"),
     path("audit/", audit_views.audit_trail, name="audit"),
     path("audit/export/", audit_views.export, name="audit_export"),
 ]

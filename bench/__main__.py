@@ -20,6 +20,8 @@ FIGURES: Final = (
     "mapping",
     "hs_search",
     "pdf",
+    "closing",
+    "purge",
 )
 
 

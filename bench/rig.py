@@ -57,6 +57,7 @@ def servers() -> Iterator[str]:
             FIELD_KEY=base64.b64encode(os.urandom(32)).decode(),
             DATABASE_URL=addresses.app,
             DATABASE_OWNER_URL=addresses.owner,
+            PURGE_DATABASE_URL=addresses.purge,
             REDIS_URL=valkey.url,
             MEDIA_ROOT=str(folder / "media"),
             LOG_LEVEL="WARNING",

@@ -12,6 +12,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts import staff
+from accounts.desk import DeskAdmin, factor_first
+from accounts.enums import Desk
 from accounts.models import User
 from fbr.models import UnknownCode, WitnessRequest
 from fbr.services import claiming, reviewing
@@ -40,28 +43,19 @@ class IsReviewed(admin.SimpleListFilter):
         return queryset
 
 
-class UnknownCodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs
+class UnknownCodeAdmin(DeskAdmin):
     """Looks; the one deed is the service's."""
 
+    sees = (Desk.SEE_FBR,)
     list_display = ("code", "channel", "text", "times", "last_seen_at", "reviewed_at")
     list_filter = (IsReviewed, "channel")
     search_fields = ("code", "text", "note")
     ordering = ("-last_seen_at",)
-    show_full_result_count = False
     action_form = ReviewForm
     actions = ("mark_reviewed",)
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
     def has_review_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("fbr.change_unknowncode")
+        return Desk.WORK_TICKETS in staff.deeds_of_request(request)
 
     @admin.action(permissions=["review"], description=_("Mark as reviewed"))
     def mark_reviewed(self, request: HttpRequest, queryset: models.QuerySet[UnknownCode]) -> None:
@@ -90,34 +84,26 @@ class IsOpen(admin.SimpleListFilter):
         return queryset
 
 
-class WitnessRequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WitnessRequestAdmin(DeskAdmin):
     """A business of one says that FBR does not have a document: somebody of ours looks with them.
 
     Look at IRIS together with the owner, on their screen, before you confirm.
     """
 
+    sees = (Desk.SEE_FBR,)
     list_display = ("number", "environment", "business", "asked_at", "ripe_at", "closed_at")
     list_filter = (IsOpen, "environment")
     search_fields = ("number",)
     ordering = ("ripe_at",)
-    show_full_result_count = False
     actions = ("confirm",)
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
     def has_witness_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("fbr.change_witnessrequest")
+        return Desk.LOOK_AT_TENANTS in staff.deeds_of_request(request)
 
     @admin.action(
         permissions=["witness"], description=_("I looked with them: FBR does not have it")
     )
+    @factor_first
     def confirm(self, request: HttpRequest, queryset: models.QuerySet[WitnessRequest]) -> None:
         for asked in queryset.filter(closed_at=None):
             try:

@@ -195,6 +195,9 @@ def environment(request: MemberRequest) -> HttpResponse:
         "is_production": current == Environment.PRODUCTION,
         "missing": golive_pages.missing(missing),
         "question": None if missing else golive_pages.question(other, drafts),
+        "sharing": other == Environment.PRODUCTION
+        and not missing
+        and onboarding.sharing_to_confirm(tenant_id=entity.tenant_id, at=clock.now()),
     }
     return render(request, "fbr/environment.html", context)
 
@@ -205,6 +208,13 @@ def _switch(request: MemberRequest, entity: LegalEntity) -> HttpResponse:
         return redirect("fbr:environment")
     try:
         with transaction.atomic():
+            if "sharing" in request.POST:
+                onboarding.confirm_sharing(
+                    tenant_id=entity.tenant_id,
+                    user=request.user,
+                    actor=request.actor,
+                    at=clock.now(),
+                )
             onboarding.switch_environment(
                 entity=entity, to=Environment(wanted), actor=request.actor, at=clock.now()
             )

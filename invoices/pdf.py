@@ -6,6 +6,7 @@ import functools
 import logging
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,7 +53,7 @@ _one_at_a_time: Final = threading.Lock()
 
 @functools.cache
 def _press(sheet: str = "print") -> _Press:
-    """Made once a process and sheet: print, receipt, letter.
+    """Made once a process and sheet: print, receipt, letter, register.
 
     Raises: PdfUnavailable.
     """
@@ -112,6 +113,19 @@ def render_letter(letter: Letter) -> bytes:
     text = render_to_string("invoices/letter.html", {"letter": letter})
     with _one_at_a_time:
         return _written(_press("letter").laid_out(text))
+
+
+def render_register(
+    title: str, facts: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> bytes:
+    """A register on A4 lying on its side. The same words give the same bytes.
+
+    Raises: PdfUnavailable when the machine lacks Pango.
+    """
+    known = {"title": title, "facts": facts, "columns": columns, "rows": rows}
+    text = render_to_string("invoices/register.html", known)
+    with _one_at_a_time:
+        return _written(_press("register").laid_out(text))
 
 
 def _mark(number: str, *, side: str = "1in") -> str:

@@ -225,8 +225,8 @@ def _named_page(rows: QuerySet[M], text: str, cursor: str, size: int) -> Page[M]
 
 
 def buyers(*, text: str = "", cursor: str = "", size: int = PAGE) -> Page[Buyer]:
-    """Customers by name; digits look for the NTN or CNIC."""
-    rows = Buyer.objects.all()
+    """Customers by name; digits look for the NTN or CNIC. Who was set aside is not among them."""
+    rows = Buyer.objects.filter(restricted_at=None)
     text = texts.clean(text)
     if text.replace("-", "").isdigit():
         return _named_page(
@@ -339,7 +339,8 @@ def has_issued() -> bool:
 
 def buyer_choices(*, chosen: UUID | None = None, most: int = 200) -> list[tuple[str, str]]:
     """The first customers by name for a list to choose from, and the chosen one."""
-    rows = list(Buyer.objects.order_by("name_key", "id").values_list("pk", "name")[:most])
+    free = Buyer.objects.filter(restricted_at=None).order_by("name_key", "id")
+    rows = list(free.values_list("pk", "name")[:most])
     found = [(str(pk), name) for pk, name in rows]
     if chosen and str(chosen) not in dict(found):
         also = Buyer.objects.filter(pk=chosen).values_list("pk", "name").first()

@@ -15,12 +15,19 @@ from typing import Final
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.db import transaction
 
 from accounts import tenancy
 from accounts.access import SCOPES, Actor
 from accounts.enums import Activity, Environment, Province, Role, Sector
-from accounts.models import ApiKey, LegalEntity, Membership, Tenant, User
+from accounts.models import (
+    ApiKey,
+    LegalEntity,
+    Membership,
+    Tenant,
+    User,
+)
 from accounts.secret_hash import hash_of
 from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import Call, WorkState
@@ -31,6 +38,7 @@ from invoices.content import Content, Line, Party
 from invoices.enums import BuyerKind, State
 from invoices.models import Buyer, Invoice, Product, Till
 from invoices.services import catalogue, drafts, masters
+from privacy import demo_staff
 from smartinvoicing import clock, env
 from smartinvoicing.errors import Problem
 from smartinvoicing.ids import uuid7
@@ -84,12 +92,16 @@ class Secrets:
     api_key: str
     staff_email: str
     staff_password: str
+    staff_totp_secret: str = ""
+    second_staff_email: str = "second.staff@demo.example"
+    second_staff_password: str = ""
+    second_staff_totp_secret: str = ""
 
 
 def known_secrets(path: Path = KEPT) -> Secrets:
     """The demo's own sign-ins and key; made at the first call, kept from then on."""
     if path.is_file():
-        return Secrets(**json.loads(path.read_text()))
+        return _whole(Secrets(**json.loads(path.read_text())), path)
     made = Secrets(
         tenant=str(uuid7()),
         email="owner@demo.example",
@@ -100,15 +112,37 @@ def known_secrets(path: Path = KEPT) -> Secrets:
     )
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(made), indent=1))
-    return made
+    return _whole(made, path)
+
+
+def _whole(known: Secrets, path: Path) -> Secrets:
+    """With what a file of an older demo does not have yet."""
+    whole = replace(
+        known,
+        staff_totp_secret=known.staff_totp_secret or generate_totp_secret(),
+        second_staff_password=known.second_staff_password or f"staff {secrets.token_hex(8)}",
+        second_staff_totp_secret=known.second_staff_totp_secret or generate_totp_secret(),
+    )
+    if not path.read_text() or whole != known:
+        path.write_text(json.dumps(asdict(whole), indent=1))
+    return whole
 
 
 @transaction.atomic
 def lay(known: Secrets, *, at: datetime) -> None:
     """Whatever of the demo is not there yet. May be called again and again."""
     owner = _person(known.email, known.password, name="Demo owner")
-    _person(known.staff_email, known.staff_password, name="Demo staff", is_staff=True)
+    for email, password, secret, roles in (
+        (known.staff_email, known.staff_password, known.staff_totp_secret, demo_staff.FIRST),
+        (
+            known.second_staff_email,
+            known.second_staff_password,
+            known.second_staff_totp_secret,
+            demo_staff.SECOND,
+        ),
+    ):
+        person = _person(email, password, name="Demo staff", is_staff=True)
+        demo_staff.seat(person, roles, totp_secret=secret, by=SEEDER.name, at=at)
     tenant_id = UUID(known.tenant)
     with tenancy.in_tenant(tenant_id):
         if not Tenant.objects.filter(pk=tenant_id).exists():
@@ -133,8 +167,7 @@ def lay(known: Secrets, *, at: datetime) -> None:
 def _person(email: str, password: str, *, name: str, is_staff: bool = False) -> User:
     user = User.objects.filter(email=email).first()
     if user is None:
-        make = User.objects.create_superuser if is_staff else User.objects.create_user
-        user = make(email, password, name=name)
+        user = User.objects.create_user(email, password, name=name, is_staff=is_staff)
     elif not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])

@@ -2,8 +2,86 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from privacy.views import (
+    breaches,
+    closing,
+    consents,
+    desk,
+    helpers,
+    policies,
+    promises,
+    rights,
+    rights_business,
+    rights_public,
+    tickets,
+    why,
+)
 
 app_name = "privacy"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("privacy/closing/", closing.closure, name="closure"),
+    path("policies/", policies.overview, name="policies"),
+    path("promises/", promises.promises, name="promises"),
+    path("privacy/", policies.policy, {"kind": "privacy"}, name="privacy_policy"),
+    path("terms/", policies.policy, {"kind": "terms"}, name="terms"),
+    path("cookies/", policies.policy, {"kind": "cookies"}, name="cookie_policy"),
+    path("dpa/", policies.policy, {"kind": "dpa"}, name="dpa"),
+    path("subprocessors/", policies.policy, {"kind": "subprocessors"}, name="subprocessors"),
+    path("fbr-sharing/", policies.policy, {"kind": "fbr_sharing"}, name="fbr_sharing"),
+    path("privacy/versions/", policies.versions, name="policy_versions"),
+    path("privacy/versions/<str:sha256>/", policies.version, name="policy_version"),
+    path("privacy/versions/<str:sha256>/changes/", policies.changes, name="policy_changes"),
+    path("privacy/please-read/", policies.please_read, name="please_read"),
+    path("privacy/declined/", policies.declined, name="declined"),
+    path("desk/", desk.desks, name="desks"),
+    path("desk/<uuid:tenant_id>/", desk.business, name="desk"),
+    path("desk/<uuid:tenant_id>/documents/", desk.documents, name="desk_documents"),
+    path("desk/<uuid:tenant_id>/documents/<uuid:invoice_id>/", desk.document, name="desk_document"),
+    path("desk/<uuid:tenant_id>/customers/", desk.customers, name="desk_customers"),
+    path("desk/<uuid:tenant_id>/customers/<uuid:buyer_id>/", desk.customer, name="desk_customer"),
+    path("privacy/choices/", consents.overview, name="consents"),
+    path("privacy/choices/browser/", consents.choose, name="choose"),
+    path("privacy/choices/mail/", consents.choose_mail, name="choose_mail"),
+    path("privacy/choices/cookies/", consents.cookie_list, name="cookie_list"),
+    path("privacy/choices/usage/", consents.usage, name="usage"),
+    path("privacy/mail/confirm/<str:secret>/", consents.confirm_mail, name="confirm_mail"),
+    path("privacy/mail/stop/<str:secret>/", consents.stop_mail, name="stop_mail"),
+    path("privacy/incident/<uuid:breach_notice_id>/", breaches.breach_letter, name="breach_letter"),
+    path("privacy/mine/", rights.mine, name="mine"),
+    path("privacy/mine/<uuid:request_id>/", rights.mine_request, name="mine_request"),
+    path("privacy/mine/export/<uuid:export_id>/", rights.export_file, name="export_file"),
+    path("privacy/complain/", rights.complain, name="complain"),
+    path("privacy/request/", rights_public.ask, name="ask"),
+    path("privacy/request/sent/", rights_public.asked, name="asked"),
+    path("privacy/request/<str:secret>/", rights_public.follow, name="request"),
+    path(
+        "privacy/request/<str:secret>/export/<uuid:export_id>/",
+        rights_public.export,
+        name="request_export",
+    ),
+    path("privacy/customers/", rights_business.business_requests, name="business_requests"),
+    path(
+        "privacy/customers/<uuid:request_id>/",
+        rights_business.business_request,
+        name="business_request",
+    ),
+    path("privacy/export/", rights_business.business_export, name="business_export"),
+    path(
+        "privacy/export/<uuid:export_id>/",
+        rights_business.business_export_file,
+        name="business_export_file",
+    ),
+    path("privacy/why/me/", why.why_me, name="why_me"),
+    path("privacy/why/invoice/<uuid:invoice_id>/", why.of_invoice, name="why_invoice"),
+    path("privacy/why/customer/<uuid:buyer_id>/", why.of_buyer, name="why_buyer"),
+    path("privacy/why/product/<uuid:product_id>/", why.of_product, name="why_product"),
+    path("privacy/helpers/", helpers.helpers, name="helpers"),
+    path("privacy/calendar/", why.calendar, name="calendar"),
+    path("contact/", tickets.contact, name="contact"),
+    path("contact/sent/", tickets.contact_sent, name="contact_sent"),
+    path("support/", tickets.ticket_list, name="tickets"),
+    path("support/<uuid:ticket_id>/", tickets.ticket, name="ticket"),
+]

@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from smartinvoicing import opening
 from smartinvoicing.errors import StateConflict
 from smartinvoicing.models import Happening, Installation, InstallationEvent
 
@@ -132,13 +133,19 @@ def newest(kind: Happening) -> InstallationEvent | None:
 def arm(*, by: str, why: str, at: datetime) -> None:
     """Let this very database speak, with this environment's secret, from now on.
 
-    Raises: StateConflict while it stands at a new place and nothing was quarantined there.
+    Raises: StateConflict while it stands at a new place and nothing was quarantined there, or
+            whoever was erased since may still be in it.
     """
     now = standing()
     if now.needs_quarantine:
         raise StateConflict(
             "This database was restored, copied or failed over. What it would send may be at FBR "
             "already: run `manage.py quarantine` first."
+        )
+    if not opening.ask():
+        raise StateConflict(
+            "This database was restored, copied or failed over. Who was erased meanwhile may be "
+            "in it again: run `manage.py replay_erasures` first."
         )
     Installation.objects.update(
         instance_sha256=hashlib.sha256(settings.INSTANCE_ID.encode()).hexdigest(),

@@ -37,16 +37,47 @@ _UNHURRIED: Final = (
     *("fbr.watch_cancellations", "fbr.look_for_incidents"),
     *("fbr.check_integrity", "fbr.check_invariants"),
 )
+# What deletes by the role purge, or goes through all files: its worker alone has the address.
+_PURGES: Final = (
+    *("privacy.purge", "privacy.plan_purge", "privacy.sweep_files"),
+    "privacy.close_accounts",
+    "privacy.detect",
+)
 app.conf.task_routes = {
     **{name: {"queue": "errands"} for name in _ERRANDS},
     **{name: {"queue": "documents"} for name in _UNHURRIED},
+    **{name: {"queue": "purge"} for name in _PURGES},
     "fbr.*": {"queue": "reporting"},
 }
 app.conf.beat_schedule = {
     "look for documents to report": {"task": "fbr.dispatch", "schedule": settings.FBR_TICK_S},
     "sweep what hangs": {"task": "fbr.sweep", "schedule": settings.FBR_SWEEP_S},
     "mail what waits": {"task": "accounts.deliver_mail", "schedule": 30},
+    "watch what our people look at": {"task": "privacy.watch_staff", "schedule": 300},
+    "let go what has outlived its time, once a day": {"task": "privacy.purge", "schedule": 600},
+    "look once a week for files without a record": {
+        "task": "privacy.sweep_files",
+        "schedule": 3600,
+    },
+    "tell everybody what is coming": {"task": "privacy.send_notices", "schedule": 60},
+    "look whether our texts are still true": {"task": "privacy.watch_policies", "schedule": 21600},
+    "look once a night whether our promises are kept": {
+        "task": "privacy.prove_promises",
+        "schedule": 3600,
+    },
     "sound what is due at the desk": {"task": "privacy.sound_alarms", "schedule": 60},
+    "look who wrote about their data": {"task": "privacy.look_up_requests", "schedule": 60},
+    "put exports together": {"task": "privacy.build_exports", "schedule": 60},
+    "remove old exports": {"task": "privacy.forget_exports", "schedule": 3600},
+    "read the mailbox of privacy": {"task": "privacy.read_mailbox", "schedule": 120},
+    "look whether the data map changed": {"task": "privacy.compare_map", "schedule": 3600},
+    "look once a night for persons where none should be": {
+        "task": "privacy.detect",
+        "schedule": 3600,
+    },
+    "forget what was counted too long": {"task": "privacy.forget_usage", "schedule": 3600},
+    "go on with accounts that are closed": {"task": "privacy.close_accounts", "schedule": 300},
+    "go on with erasures that waited": {"task": "privacy.go_on_erasing", "schedule": 3600},
     "beat is alive": {"task": "accounts.heartbeat", "schedule": 30},
     "read FBR's lists once a day": {"task": "fbr.sync_reference", "schedule": 3600},
     "ask about all customers once a week": {"task": "fbr.begin_walks", "schedule": 3600},
@@ -71,6 +102,8 @@ app.conf.beat_schedule = {
         "schedule": 300,
     },
     "sign what was laid down": {"task": "accounts.sign_anchors", "schedule": 3600},
+    "follow the letters of breaches": {"task": "privacy.follow_breach_mail", "schedule": 300},
+    "keep the access log in its months": {"task": "accounts.keep_access_log", "schedule": 3600},
     "walk the audit trails once a night": {"task": "accounts.verify_audit", "schedule": 3600},
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
@@ -61,6 +61,34 @@ def cancel_call_is_written(**kwargs: Any) -> list[CheckMessage]:
     return [Error(wrong, id="smartinvoicing.E016")]
 
 
+# What is promised: gone everywhere by this day; and a margin for a backup that runs late.
+PROMISED_DAYS: Final = 90
+MARGIN_DAYS: Final = 5
+LAW_YEARS: Final = 6  # Sales Tax Act 1990, s. 24; Income Tax Ordinance 2001, s. 174(3)
+
+
+@register(Tags.security)
+def closed_accounts_are_gone_in_time(**kwargs: Any) -> list[CheckMessage]:
+    """The last backup that holds a closed account ends before the promised day."""
+    days = settings.CLOSURE_PURGE_DAY + settings.BACKUP_KEPT_DAYS + MARGIN_DAYS
+    if days <= PROMISED_DAYS:
+        return []
+    wrong = (
+        f"CLOSURE_PURGE_DAY + BACKUP_KEPT_DAYS + {MARGIN_DAYS} is {days}:"
+        f" a closed account must be gone by day {PROMISED_DAYS}."
+    )
+    return [Error(wrong, id="smartinvoicing.E024")]
+
+
+@register(Tags.security)
+def tax_records_are_kept(**kwargs: Any) -> list[CheckMessage]:
+    """No setting goes below what law wants."""
+    if settings.TAX_KEPT_YEARS >= LAW_YEARS:
+        return []
+    wrong = f"TAX_KEPT_YEARS must be {LAW_YEARS} at least: law keeps tax records that long."
+    return [Error(wrong, id="smartinvoicing.E025")]
+
+
 @register(Tags.security)
 def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
     """What only development may leave open."""
@@ -94,6 +122,8 @@ def production_is_safe(**kwargs: Any) -> list[CheckMessage]:
         and "AUDIT_ANCHOR_DIR is not set: a rewritten audit trail would show nothing.",
         "E018": settings.AUDIT_SIGNING_KEY is None
         and "AUDIT_SIGNING_KEY is not set: nobody could trust the files of the audit trail.",
+        "E030": not settings.ERASURE_LEDGER_DIR
+        and "ERASURE_LEDGER_DIR is not set: a restored backup would bring erased people back.",
         "E020": not settings.NTP_HOST
         and "NTP_HOST is not set: nobody would see our clock run away.",
         "E021": not settings.OPERATOR_EMAILS
@@ -118,6 +148,24 @@ def refuse_unsafe(**kwargs: Any) -> None:
     wrong = [message for message in run_checks(tags=[Tags.security]) if message.is_serious()]
     if wrong:
         raise ImproperlyConfigured("\n".join(str(message) for message in wrong))
+
+
+@register(Tags.database)
+def tables_keep_what_settings_say(**kwargs: Any) -> list[CheckMessage]:
+    """The guard of the tax tables goes by a row of its own."""
+    if not kwargs.get("databases"):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('privacy_taxretention')")
+        row = cursor.fetchone()
+        if not (row and row[0]):
+            return []  # before the first migration
+        cursor.execute("SELECT years FROM privacy_taxretention")
+        row = cursor.fetchone()
+    if row and row[0] == settings.TAX_KEPT_YEARS:
+        return []
+    wrong = "TAX_KEPT_YEARS is not what the database keeps; as owner: UPDATE privacy_taxretention."
+    return [Error(wrong, id="smartinvoicing.E026")]
 
 
 @register(Tags.database)

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 
+from smartinvoicing import opening
+
 logger = logging.getLogger(__name__)
 
 WATCHDOG_SILENT_MIN: Final = 15
@@ -29,7 +31,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     parts = {"database": _database(), "broker": broker()}
     if parts["database"] == "ok":
         parts["watchdog"] = _watchdog()
-    is_ready = parts["database"] == "ok"
+        parts["erasures"] = "ok" if opening.is_open() else "not replayed"
+    is_ready = parts["database"] == "ok" and parts["erasures"] == "ok"
     return JsonResponse(
         {"status": "ready" if is_ready else "not ready", "parts": parts},
         status=200 if is_ready else 503,

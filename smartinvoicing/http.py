@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from smartinvoicing import arming
+from smartinvoicing import arming, hosts
 from smartinvoicing.errors import AppError
 
 ANSWER_LIMIT: Final = 1_000_000
@@ -48,16 +48,35 @@ def refuse_unless_armed() -> None:
         )
 
 
+class HostRefused(LineDown):
+    """Nobody whom the register of processors knows: nothing of ours has left this machine."""
+
+    code = "host_refused"
+
+
+def refuse_unless_known(host: str) -> None:
+    """Before any line to this machine is opened.
+
+    Raises: HostRefused.
+    """
+    if not hosts.may_reach(host):
+        raise HostRefused(
+            "This host stands in no setting and in no register of processors.",
+            failure="HostRefused",
+        )
+
+
 def open_line(base_url: str, *, timeout_s: float) -> http.client.HTTPConnection:
     """A connected line to the host of `base_url`: name, route and TLS are proven, nothing sent.
 
     The line never reconnects by itself: `http.client` would quietly send again.
 
-    Raises: LineDown, with the kind of failure in details["failure"]; NotArmed.
+    Raises: LineDown, with the kind of failure in details["failure"]; NotArmed; HostRefused.
     """
     refuse_unless_armed()
     parts = urlsplit(base_url)
     host = parts.hostname or ""
+    refuse_unless_known(host)
     if parts.scheme == "https":
         line: http.client.HTTPConnection = http.client.HTTPSConnection(
             host, parts.port, timeout=timeout_s, context=_trust()
@@ -85,7 +104,7 @@ def path_at(base_url: str, path: str) -> str:
 
 
 class _Bounded(requests.Session):
-    """A session whose every request has a time limit and no redirect."""
+    """A session whose every request has a time limit, a host that is known and no redirect."""
 
     def __init__(self, timeout_s: tuple[float, float]) -> None:
         super().__init__()
@@ -99,10 +118,16 @@ class _Bounded(requests.Session):
         kwargs["allow_redirects"] = False
         return super().request(*args, **kwargs)
 
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Raises: HostRefused."""
+        refuse_unless_known(urlsplit(request.url or "").hostname or "")
+        return super().send(request, **kwargs)
+
 
 def open_session(*, connect_s: float, read_s: float) -> requests.Session:
     """For lists and lookups: what may be asked twice without harm.
 
+    A request raises HostRefused where its host is nobody's.
     Raises: NotArmed.
     """
     refuse_unless_armed()

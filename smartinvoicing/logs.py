@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.http import HttpRequest
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 GONE: Final = "[removed]"
@@ -39,6 +41,10 @@ def redact(text: str) -> str:
 
 
 def _clean(name: str, value: Any) -> Any:
+    if isinstance(value, HttpRequest):
+        return redact(
+            f"{value.method} {value.path}"
+        )  # what somebody searched for is not ours to log
     if _SECRET_KEYS.search(name):
         return GONE
     if isinstance(value, bool | int | float) or value is None:
@@ -62,7 +68,7 @@ class JsonFormatter(logging.Formatter):
             line["request"] = request_id.get()
         for name, value in vars(record).items():
             if name not in _STANDARD and not name.startswith("_"):
-                line[name] = _clean(name, value)
+                line["page" if isinstance(value, HttpRequest) else name] = _clean(name, value)
         if record.exc_info:
             line["trace"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str).translate(_LINE_ENDS)

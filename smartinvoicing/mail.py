@@ -11,7 +11,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
-from smartinvoicing.http import refuse_unless_armed
+from smartinvoicing.http import refuse_unless_armed, refuse_unless_known
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +20,9 @@ class SmtpBackend(smtp.EmailBackend):
     """Over the mail server, unless this installation is a copy: then no line is opened."""
 
     def open(self) -> bool | None:
-        """Raises: NotArmed; the mail stays with whoever keeps it."""
+        """Raises: NotArmed, HostRefused; the mail stays with whoever keeps it."""
         refuse_unless_armed()
+        refuse_unless_known(self.host)
         return super().open()
 
 

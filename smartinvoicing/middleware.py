@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
+from smartinvoicing import opening
 from smartinvoicing.errors import AppError
 from smartinvoicing.logs import request_id
 
@@ -50,6 +54,35 @@ class SecurityHeaders:
         if request.path.startswith("/api/") or (user is not None and user.is_authenticated):
             response.setdefault("Cache-Control", "no-store")
         return response
+
+
+# Staff have to sign in and look; health has to answer; a page needs its style sheet.
+_PAST_THE_GATE: Final = (
+    *("/admin/", "/static/", "/healthz", "/readyz", "/metrics"),
+    *("/accounts/login/", "/accounts/logout/", "/accounts/2fa/", "/accounts/reauthenticate/"),
+)
+
+
+class RestoreGate:
+    """A database that came out of a backup is shown to nobody until those who were erased since
+    are erased in it again.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(_PAST_THE_GATE) or opening.is_open():
+            return self.get_response(request)
+        if request.path.startswith("/api/"):
+            told: HttpResponse = JsonResponse(
+                {"code": "restored", "message": _("Restored from a backup, not open yet.")},
+                status=503,
+            )
+        else:
+            told = HttpResponse(render_to_string("restored.html"), status=503)
+        told["Retry-After"] = "600"
+        return told
 
 
 class AppErrors:

@@ -38,6 +38,7 @@ class Installation(models.Model):
         retention = Retention.SEC
         subject = "user"
         basis = "legitimate interest"
+        subjects = {"armed_by": "staff"}
         personal = {"armed_by": Category.IDENTITY}
         plain = ("id", "instance_sha256", "timeline", "place", "armed_at", "why")
 
@@ -54,6 +55,7 @@ class Happening(models.TextChoices):
     BACKED_UP = "backed_up", _("Backed up")
     RESTORED = "restored", _("Restored")
     DRILLED = "drilled", _("Restore rehearsed")
+    REPLAYED = "replayed", _("Erasures done again after a restore")
 
 
 class InstallationEvent(models.Model):
@@ -80,8 +82,31 @@ class InstallationEvent(models.Model):
         retention = Retention.SEC
         subject = "user"
         basis = "legitimate interest"
+        subjects = {"by": "staff"}
+        export = False
         personal = {"by": Category.IDENTITY, "why": Category.CONTENT}
         plain = ("id", "at", "kind", "timeline", "place", "facts")
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class AllowedHost(models.Model):
+    """A machine that may be reached besides those that the settings name.
+
+    Written by the register of processors alone.
+    is_optional: the service works without it; nothing is sent there for whoever refuses it.
+    """
+
+    host = models.CharField(primary_key=True, max_length=253)
+    is_optional = models.BooleanField(default=True)
+
+    class Privacy:
+        retention = Retention.REFERENCE
+        subject = "none"
+        basis = "none"
+        personal: ClassVar[dict[str, Category]] = {}
+        plain = ("host", "is_optional")
+
+    def __str__(self) -> str:
+        return self.host

@@ -105,6 +105,7 @@ def settle(supervisor: Supervisor) -> None:
         "PORT": str(port),
         "DATABASE_URL": database.app,
         "DATABASE_OWNER_URL": database.owner,
+        "PURGE_DATABASE_URL": database.purge,
         "REDIS_URL": redis,
         "FAKE_FBR_URL": fake,
     }
@@ -208,7 +209,7 @@ def prepare(supervisor: Supervisor) -> None:
         lambda: (
             digest(ROOT.glob("*/migrations/*.py")) + history(owner_url, "count(*), max(applied)")
         ),
-        lambda: supervisor.run("migrate", MANAGE, "migrate", "--noinput"),
+        lambda: supervisor.run("migrate", MANAGE, "migrate", "--noinput", "--publish"),
     )
     done.unless(
         "static",
@@ -265,6 +266,7 @@ def start(supervisor: Supervisor) -> None:
     start_worker(supervisor, "reporting", queues="reporting", threads=4)
     start_worker(supervisor, "documents", queues="documents,default", threads=2)
     start_worker(supervisor, "errands", queues="errands", threads=2)
+    start_worker(supervisor, "purge", queues="purge", threads=1)
     supervisor.start(
         "beat",
         *("-m", "celery", "-A", "smartinvoicing", "beat", "-l", "INFO"),
@@ -277,7 +279,9 @@ def start(supervisor: Supervisor) -> None:
         {
             "web": lambda: answers(f"{web}/healthz", lambda status: status == 200),
             "fake-fbr": lambda: answers(env["FAKE_FBR_URL"], lambda status: status < 500),
-            "the workers": Workers(env["REDIS_URL"], {"reporting", "documents", "errands"}),
+            "the workers": Workers(
+                env["REDIS_URL"], {"reporting", "documents", "errands", "purge"}
+            ),
         },
         READY_S,
     )

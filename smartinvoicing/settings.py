@@ -87,6 +87,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "smartinvoicing.middleware.SecurityHeaders",
+    "smartinvoicing.middleware.RestoreGate",
+    "privacy.middleware.Consents",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -96,9 +98,13 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "accounts.access_log.AccessLogMiddleware",
+    "accounts.staff_access.StaffSessions",
     "accounts.middleware.TenantMiddleware",
+    "accounts.policy_gate.PolicyGate",
     "smartinvoicing.middleware.AppErrors",
     "axes.middleware.AxesMiddleware",
+    "accounts.staff_access.StaffAccess",
 ]
 
 TEMPLATES = [
@@ -113,6 +119,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.page",
                 "fbr.context.page",
+                "privacy.context.page",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static"],
         },
@@ -125,6 +132,10 @@ _APP_URL, DATABASE_OWNER_URL = roles.resolve(
     ENVIRONMENT, env.secret("DATABASE_URL"), env.secret("DATABASE_OWNER_URL", "")
 )
 DATABASES = {"default": database(_APP_URL)}
+# Known to the worker of the queue `purge` alone, and opened for one batch at a time.
+PURGE_DATABASE_URL = roles.purge_address(
+    ENVIRONMENT, env.secret("PURGE_DATABASE_URL", ""), database_url=env.secret("DATABASE_URL")
+)
 # Seconds that the role app may run one statement, wait for one lock, hold a transaction idle.
 DATABASE_STATEMENT_S = env.integer("DATABASE_STATEMENT_S", 60, least=1)
 DATABASE_LOCK_S = env.integer("DATABASE_LOCK_S", 10, least=1)
@@ -162,11 +173,21 @@ AUDIT_ANCHOR_DIR = env.text(
 )
 AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY") if env.secret("AUDIT_SIGNING_KEY", "") else None
 AUDIT_PUBLIC_KEYS = env.words("AUDIT_PUBLIC_KEYS")
+# Who was erased, told to a backup that does not know: never among what is backed up.
+ERASURE_LEDGER_DIR = env.text(
+    "ERASURE_LEDGER_DIR", "" if PRODUCTION else str(MEDIA_ROOT.parent / "erasures")
+)
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000  # the editor sends up to 25 a line
+
+# --- how long things are kept (the terms themselves: privacy/deadlines.py) --------------------
+
+TAX_KEPT_YEARS = env.integer("TAX_KEPT_YEARS", 7, least=1)
+CLOSURE_PURGE_DAY: Final = 45  # promised, so no knob; `privacy/deadlines.py` counts by the same
+PURGE_BATCH = env.integer("PURGE_BATCH", 500, least=1)
 
 # --- backups (no process that serves has any use for these) -----------------------------------
 
@@ -182,6 +203,7 @@ WAL_DIR = env.text("WAL_DIR", "")
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "smartinvoicing.formats"  # dates of the desk, written as on all pages
 LANGUAGES = [("en", "English"), ("ur", "اردو")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
@@ -237,6 +259,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_NAME = "__Host-sid" if PRODUCTION else "sid"
 CSRF_COOKIE_NAME = "__Host-csrf" if PRODUCTION else "csrf"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "privacy.views.consents.csrf_failure"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_SAVE_EVERY_REQUEST = False
 SECURE_SSL_REDIRECT = PRODUCTION
@@ -352,6 +375,33 @@ EMAIL_HOST_PASSWORD = env.secret("SMTP_PASSWORD", "")
 EMAIL_USE_TLS = PRODUCTION
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "SmartInvoicing <no-reply@localhost>")
+
+# --- who runs this, as our texts name it ------------------------------------------------------
+
+COMPANY_NAME = env.text("COMPANY_NAME", SOFTWARE)
+COMPANY_ADDRESS = env.text("COMPANY_ADDRESS", "")
+PRIVACY_OFFICER = env.text("PRIVACY_OFFICER", "")
+SUPPORT_EMAIL = env.text("SUPPORT_EMAIL", "")
+SUPPORT_HOURS = env.text("SUPPORT_HOURS", "Mon-Fri 09:00-17:00")
+
+# --- requests of persons ----------------------------------------------------------------------
+
+PRIVACY_EMAIL = env.text("PRIVACY_EMAIL", "privacy@localhost")
+PRIVACY_MAILDIR = env.text("PRIVACY_MAILDIR", "")
+PRIVACY_IMAP_URL = env.secret("PRIVACY_IMAP_URL", "")
+# Whom a person may complain to. Pakistan has no such authority by law yet, so none is named here.
+PRIVACY_AUTHORITY_NAME = env.text("PRIVACY_AUTHORITY_NAME", "")
+PRIVACY_AUTHORITY_ADDRESS = env.text("PRIVACY_AUTHORITY_ADDRESS", "")
+PRIVACY_AUTHORITY_URL = env.text("PRIVACY_AUTHORITY_URL", "")
+PRIVACY_AUTHORITY_EMAIL = env.text("PRIVACY_AUTHORITY_EMAIL", "")
+PRIVACY_OWNER_EMAILS = env.words("PRIVACY_OWNER_EMAILS")
+PRIVACY_BOARD_EMAILS = env.words("PRIVACY_BOARD_EMAILS")
+
+# --- people of ours ---------------------------------------------------------------------------
+
+STAFF_SHIFT = env.text("STAFF_SHIFT", "09-21")  # hours in Karachi
+STAFF_TENANTS_AN_HOUR = env.integer("STAFF_TENANTS_AN_HOUR", 5, least=1)
+STAFF_ROWS_AN_HOUR = env.integer("STAFF_ROWS_AN_HOUR", 500, least=1)
 
 # --- the watchdog -----------------------------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from django.test import Client
 
 from accounts import tenancy
 from accounts.access import Actor
@@ -14,7 +16,7 @@ from accounts.enums import Role
 from accounts.models import LegalEntity, Tenant, User
 from fbr.fake import FakeFbr
 from invoices.models import Buyer, Product
-from smartinvoicing import arming
+from smartinvoicing import arming, opening
 from tests import factories
 
 NOON: Final = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # 12:00 in Karachi
@@ -25,6 +27,25 @@ def _armed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test without a database may open a line too. Who tests the question calls `forget`."""
     monkeypatch.setattr(arming._known, "answer", True)
     monkeypatch.setattr(arming._known, "until", float("inf"))
+    monkeypatch.setattr(opening._known, "answer", True)
+    monkeypatch.setattr(opening._known, "until", float("inf"))
+
+
+@pytest.fixture(autouse=True)
+def _whole_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever of ours is signed in by force has shown a second factor, as any sign-in asks for."""
+    force_login = Client.force_login
+
+    def with_factor(self: Client, user: User, backend: str | None = None) -> None:
+        force_login(self, user, backend)
+        if user.is_staff:
+            factories.enrol(user)
+            session = self.session
+            session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
+            session["account_authentication_methods_user"] = str(user.pk)
+            session.save()
+
+    monkeypatch.setattr(Client, "force_login", with_factor)
 
 
 @pytest.fixture

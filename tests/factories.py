@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import is_mfa_enabled
 from django.db import transaction
 
 from accounts import tenancy
 from accounts.access import SCOPES, Actor
 from accounts.enums import Environment, Province, Role, StaffRole
-from accounts.models import ApiKey, LegalEntity, Membership, StaffSeat, Tenant, User
+from accounts.models import (
+    ApiKey,
+    Course,
+    LegalEntity,
+    Membership,
+    PolicyVersion,
+    StaffSeat,
+    StaffTraining,
+    Tenant,
+    User,
+)
 from accounts.secret_hash import hash_of
 from fbr.models import Credential, Outbox
 from fbr.models.work import WorkState
@@ -24,11 +36,14 @@ from invoices.content import Content, Line, Party
 from invoices.enums import BuyerKind, State, Withholding
 from invoices.models import Buyer, Invoice, InvoiceLine, Product, Till
 from invoices.services import catalogue, drafts
+from privacy.services import policies
+from smartinvoicing import clock
 from smartinvoicing.ids import uuid7
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)
 SYSTEM = Actor.system("test")
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 _count = itertools.count(1)
 
 
@@ -80,7 +95,35 @@ def make_staff(
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     for role in roles:
         StaffSeat.objects.create(user=user, role=role, since=AT, given_by="system:test")
+    train(user)
     return user
+
+
+def train(user: User, *, score: int = 100) -> None:
+    """Trainings that hold for a year, from the tests' day on and from the clock's."""
+    at = clock.now()
+    for day in {DAY, clock.karachi_date(at)}:
+        StaffTraining.objects.create(
+            person=user,
+            course=Course.PRIVACY,
+            version="1",
+            score=score,
+            taken_on=day,
+            expires_on=day + timedelta(days=365),
+            recorded_at=at,
+            recorded_by="system:test",
+        )
+
+
+def enrol(user: User) -> None:
+    """A second factor that is switched on, where there is none yet."""
+    if not is_mfa_enabled(user):
+        TOTP.activate(user, TOTP_SECRET)
+
+
+def make_policies(at: datetime = AT) -> list[PolicyVersion]:
+    """Our texts, published as a fresh installation does it. Without them nobody can sign up."""
+    return policies.publish_first(at=at)
 
 
 @transaction.atomic

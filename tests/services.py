@@ -22,7 +22,7 @@ from smartinvoicing import devserver
 from smartinvoicing.pg import databases, roles
 from smartinvoicing.provision import missing_packages
 
-REST: Final = ("tests.no_skips", "tests.database", "tests.workers")
+REST: Final = ("tests.no_skips", "tests.database", "tests.workers", "tests.outbound")
 ADMIN: Final = "TEST_ADMIN_URL"  # the superuser's; only the rig uses it
 FOLDER: Final = "TEST_FOLDER"
 NO_ONE: Final = "http://127.0.0.1:9"  # nobody listens there: a test names its own fake FBR
@@ -92,6 +92,7 @@ def export() -> None:
         "FIELD_KEY": base64.b64encode(b"a field key that is for tests...").decode(),
         "DATABASE_URL": urls.app,
         "DATABASE_OWNER_URL": urls.owner,
+        "PURGE_DATABASE_URL": urls.purge,
         "REDIS_URL": redis_url(),
         "FBR_DI_URL": NO_ONE,
         "FBR_POS_SANDBOX_URL": NO_ONE,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import User
 from accounts.tenancy import TenantModel
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Retention, Use
 
 
 class ApiKey(TenantModel):
@@ -64,6 +64,7 @@ class IdempotencyKey(TenantModel):
         retention = Retention.TMP
         subject = "buyer"
         basis = "contract"
+        purposes = (Use.OPERATION,)
         personal = {"answer": Category.CONTENT}
         plain = ("id", "tenant", "key", "body_hash", "status", "at")
 

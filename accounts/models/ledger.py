@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import AuditAction
 from accounts.tenancy import TenantModel
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Retention, Use
 
 
 class AuditEvent(TenantModel):
@@ -45,6 +45,7 @@ class AuditEvent(TenantModel):
         retention = Retention.TAX
         subject = "user"
         basis = "law"
+        purposes = (Use.PROOF, Use.SECURITY)
         personal = {"actor": Category.IDENTITY}
         plain = (
             *("id", "tenant", "at", "action", "object_type", "object_id", "details"),

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Purpose
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention, Use
 from smartinvoicing.ids import uuid7
 
 
@@ -66,6 +66,11 @@ class OutgoingMail(models.Model):
         retention = Retention.LOG
         subject = "recipient"
         basis = "contract"
+        purposes = (Use.MESSAGES,)
+        recipients = dict.fromkeys(
+            ("to", "context"),
+            (Recipient.HOSTING, Recipient.MAIL),
+        )
         personal = {
             "to": Category.CONTACT,
             "user_id": Category.IDENTITY,

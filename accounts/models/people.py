@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.enums import Role
 from accounts.tenancy import TenantModel
 from smartinvoicing import clock
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Mask, OnErase, Recipient, Retention
 from smartinvoicing.ids import uuid7
 
 
@@ -51,6 +51,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         retention = Retention.ACC
         subject = "user"
         basis = "contract"
+        on_erase = OnErase.TOMBSTONE
+        recipients = {"email": (Recipient.HOSTING, Recipient.MAIL)}
         personal = {
             "email": Category.CONTACT,
             "name": Category.IDENTITY,
@@ -94,6 +96,7 @@ class Membership(TenantModel):
         retention = Retention.ACC
         subject = "user"
         basis = "contract"
+        mask = {"role": Mask.SHOWN}
         personal = {"user": Category.IDENTITY, "role": Category.TECHNICAL}
         plain = ("id", "tenant", "since")
 
@@ -115,6 +118,7 @@ class Invitation(TenantModel):
         retention = Retention.TMP
         subject = "invitee"
         basis = "contract"
+        recipients = {"email": (Recipient.HOSTING, Recipient.MAIL)}
         personal = {
             "email": Category.CONTACT,
             "secret_hash": Category.CREDENTIAL,

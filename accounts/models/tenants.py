@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Activity, Environment, Province, Sector
 from accounts.tenancy import TenantManager, TenantModel
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, OnErase, Recipient, Retention, Use
 from smartinvoicing.ids import uuid7
 
 
@@ -20,11 +20,17 @@ class TenantOfScope(TenantManager["Tenant"]):
 
 
 class Tenant(models.Model):
-    """One workspace: its people, legal entities and documents."""
+    """One workspace: its people, legal entities and documents.
+
+    closing_at: since when it is being closed: it can be read, and nothing is added to it.
+    needed_helpers_only: no helper of ours may be reached for it that the service can do without.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=200)
     opened_at = models.DateTimeField()
+    closing_at = models.DateTimeField(null=True, blank=True)
+    needed_helpers_only = models.BooleanField(default=False)
 
     objects: ClassVar[TenantOfScope] = TenantOfScope()
 
@@ -35,8 +41,9 @@ class Tenant(models.Model):
         retention = Retention.ACC
         subject = "user"
         basis = "contract"
+        on_erase = OnErase.TOMBSTONE
         personal = {"name": Category.IDENTITY}
-        plain = ("id", "opened_at")
+        plain = ("id", "opened_at", "closing_at", "needed_helpers_only")
 
     def __str__(self) -> str:
         return self.name
@@ -76,6 +83,12 @@ class LegalEntity(TenantModel):
         retention = Retention.ACC
         subject = "owner"
         basis = "contract"
+        purposes = (Use.ACCOUNT, Use.INVOICING)
+        on_erase = OnErase.TOMBSTONE
+        recipients = dict.fromkeys(
+            ("name", "ntn_cnic", "address"),
+            (Recipient.HOSTING, Recipient.FBR),
+        )
         personal = {
             "name": Category.IDENTITY,
             "ntn_cnic": Category.GOVERNMENT_ID,

@@ -48,7 +48,8 @@ def post(
     """Have one mail sent after the commit; a second call with the same `key` changes nothing.
 
     template: prefix of `<template>.subject.txt`, `<template>.txt` and, where there is one, `.html`.
-    context:  JSON values only; gone from the database as soon as the mail has left.
+    context:  JSON values only; gone from the database as soon as the mail has left. Where it holds
+              `reply_to`, answers go to that address.
     purpose:  the consent without which it does not leave, asked again at that moment.
     """
     mail = OutgoingMail(
@@ -119,6 +120,7 @@ def _letter(mail: OutgoingMail) -> EmailMultiAlternatives:
             subject=" ".join(subject.split()),
             body=render_to_string(f"{mail.template}.txt", mail.context),
             to=[mail.to],
+            reply_to=[mail.context["reply_to"]] if mail.context.get("reply_to") else None,
             headers={"Message-ID": f"<mail-{mail.pk}@smartinvoicing>", **_way_out(mail)},
         )
         try:

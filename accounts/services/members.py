@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts import audit, proof
+from accounts import audit, proof, staff
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission, Role
 from accounts.models import Invitation, Membership, Tenant, User
@@ -99,6 +99,7 @@ def accept(*, secret: str, user: User, at: datetime) -> Membership:
         raise NotAllowed(
             _("This invitation is for another e-mail address. Sign in with that address.")
         )
+    staff.keep_apart(user)
     with in_tenant(tenant.pk):
         # Two clicks at once: one finds the seat, the other finds it taken.
         seat = Invitation.objects.select_for_update(of=("self",)).filter(pk=invitation.pk).first()

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, particulars, proof
+from accounts import audit, particulars, proof, staff
 from accounts.access import Actor
 from accounts.enums import AuditAction, Role
 from accounts.models import LegalEntity, Membership, Tenant, User
@@ -40,6 +40,7 @@ def open_business(
     """
     if not proof.has_proved(user, user.email):
         raise NotAllowed(_("Confirm your e-mail address first: open the link that we sent you."))
+    staff.keep_apart(user)
     stored = particulars.checked(
         Particulars(
             name=name,

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy import TenantModel, within_tenant
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -122,6 +122,10 @@ class Cancellation(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        recipients = dict.fromkeys(
+            ("reason", "call_answer"),
+            (Recipient.HOSTING, Recipient.FBR),
+        )
         personal = {
             "reason": Category.CONTENT,
             "asked_by": Category.IDENTITY,
@@ -187,6 +191,7 @@ class CancelApplication(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        recipients = {"letter": (Recipient.HOSTING, Recipient.FBR)}
         personal = {
             "reason": Category.CONTENT,
             "letter": Category.CONTENT,

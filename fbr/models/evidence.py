@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
 from fbr.outcomes import Outcome
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Mask, Recipient, Retention
 from smartinvoicing.ids import uuid7
 from smartinvoicing.pg.constraints import SameTenant
 
@@ -124,7 +124,15 @@ class StatementRow(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        subjects = {"fbr_number": "owner", "seller_ntn_cnic": "owner"}
+        recipients = dict.fromkeys(
+            ("seller_ntn_cnic", "buyer_ntn_cnic", "buyer_name"),
+            (Recipient.HOSTING, Recipient.FBR),
+        )
+        mask = {"fbr_number": Mask.SHOWN}
         personal = {
+            # FBR begins its number with the seller's NTN or CNIC.
+            "fbr_number": Category.GOVERNMENT_ID,
             "seller_ntn_cnic": Category.GOVERNMENT_ID,
             "buyer_ntn_cnic": Category.GOVERNMENT_ID,
             "buyer_name": Category.IDENTITY,
@@ -137,7 +145,6 @@ class StatementRow(TenantModel):
             "statement",
             "row",
             "number",
-            "fbr_number",
             "dated_on",
             "lines",
         )
@@ -193,7 +200,11 @@ class Evidence(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        subjects = {"fbr_number": "owner"}
+        mask = {"fbr_number": Mask.SHOWN}
         personal = {
+            # FBR begins its number with the seller's NTN or CNIC.
+            "fbr_number": Category.GOVERNMENT_ID,
             "note": Category.CONTENT,
             "proof_path": Category.CONTENT,
             "by": Category.IDENTITY,
@@ -205,7 +216,6 @@ class Evidence(TenantModel):
             "attempt",
             "kind",
             "outcome",
-            "fbr_number",
             "fbr_dated",
             "twin",
             "statement",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
 from invoices.enums import Channel
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention
 from smartinvoicing.ids import uuid7
 from smartinvoicing.pg.constraints import SameTenant
 
@@ -229,6 +229,7 @@ class Incident(TenantModel):
         retention = Retention.TAX
         subject = "user"
         basis = "law"
+        recipients = {"what": (Recipient.HOSTING, Recipient.FBR)}
         personal = {
             "opened_by": Category.IDENTITY,
             "what": Category.CONTENT,

@@ -11,7 +11,7 @@ from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
 from fbr.outcomes import Hold
 from invoices.enums import Channel
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -51,6 +51,10 @@ class Credential(TenantModel):
         retention = Retention.CRED
         subject = "owner"
         basis = "law"
+        recipients = dict.fromkeys(
+            ("seller_ntn_cnic", "token_sealed"),
+            (Recipient.HOSTING, Recipient.FBR),
+        )
         personal = {
             "seller_ntn_cnic": Category.GOVERNMENT_ID,
             "token_sealed": Category.CREDENTIAL,

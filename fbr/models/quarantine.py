@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Mask, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -109,14 +109,19 @@ class LostReport(TenantModel):
         retention = Retention.TAX
         subject = "user"
         basis = "law"
-        personal = {"recorded_by": Category.IDENTITY}
+        subjects = {"fbr_number": "owner"}
+        mask = {"fbr_number": Mask.SHOWN}
+        personal = {
+            # FBR begins its number with the seller's NTN or CNIC.
+            "fbr_number": Category.GOVERNMENT_ID,
+            "recorded_by": Category.IDENTITY,
+        }
         plain = (
             "id",
             "tenant",
             "quarantine",
             "row",
             "environment",
-            "fbr_number",
             "invoice",
             "recorded_at",
         )

@@ -47,6 +47,8 @@ class UnknownCode(models.Model):
         retention = Retention.SEC
         subject = "user"
         basis = "legitimate interest"
+        subjects = {"reviewed_by": "staff"}
+        export = False
         personal = {
             "text": Category.CONTENT,  # masked; a name may still stand in it
             "reviewed_by": Category.IDENTITY,

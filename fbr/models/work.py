@@ -12,7 +12,7 @@ from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
 from fbr.outcomes import Hold, Outcome
 from invoices.enums import Channel
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention, Use
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -95,6 +95,8 @@ class Outbox(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        purposes = (Use.REPORTING, Use.TAX_RECORD)
+        recipients = {"body": (Recipient.HOSTING, Recipient.FBR)}
         personal = {"body": Category.CONTENT}
         plain = (
             "id",
@@ -170,6 +172,8 @@ class Attempt(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        purposes = (Use.REPORTING, Use.TAX_RECORD)
+        recipients = {"answer": (Recipient.HOSTING, Recipient.FBR)}
         personal = {"answer": Category.CONTENT}
         plain = (
             "id",

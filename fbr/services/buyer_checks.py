@@ -184,7 +184,7 @@ def begin_walk(*, actor: Actor, at: datetime) -> BuyerCheckRun:
 
 
 def _with_number() -> QuerySet[Buyer]:
-    return Buyer.objects.exclude(ntn_cnic="").order_by("id")
+    return Buyer.objects.filter(restricted_at=None).exclude(ntn_cnic="").order_by("id")
 
 
 def step(*, run_id: UUID, actor: Actor) -> bool:

@@ -15,9 +15,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import access, audit, selectors, tenancy, texts
+from accounts import access, audit, selectors, staff, tenancy, texts
 from accounts.access import Actor, allow
-from accounts.enums import AuditAction, NoticeKind, Permission
+from accounts.enums import AuditAction, Desk, NoticeKind, Permission
 from accounts.models import User
 from accounts.services import notices
 from fbr import doubts
@@ -181,8 +181,7 @@ def witness(*, request: WitnessRequest, user: User, at: datetime) -> None:
 
     Raises: NotAllowed; RuleViolation while it is too early; StateConflict.
     """
-    if not (user.is_staff and user.is_active):
-        raise NotAllowed(_("Only staff can be a witness."))
+    staff.allow(user, Desk.LOOK_AT_TENANTS)
     with tenancy.in_tenant(request.business):
         claim = doubts.claim(request.claim)
         if user.pk == claim.made_person:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, selectors
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
@@ -29,6 +29,7 @@ from smartinvoicing.ids import uuid7
 
 LONGEST: Final = 500
 SHORTEST: Final = 8
+_DESTROYED: Final = "destroyed when the account was closed"
 
 # What people copy along with a token.
 _BEFORE: Final = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
@@ -59,6 +60,7 @@ def store(
     Raises:     NotAllowed; RuleViolation for a token that cannot be one.
     """
     allow(actor, Permission.MANAGE_BUSINESS)
+    selectors.refuse_while_closing()
     _keep_issues_out(entity)
     token = bare(token)
     problems = list(_problems_of(token, entity, environment, expires_on, at))
@@ -207,6 +209,24 @@ def release(*, credential: Credential, actor: Actor, at: datetime) -> None:
     ):
         audit.record(actor, AuditAction.CREDENTIAL_RELEASED, credential, at=at)
     _let_go(credential)
+
+
+@transaction.atomic
+def destroy(*, actor: Actor, at: datetime) -> int:
+    """Forget every token of the current tenant for good; how many there were.
+
+    The rows stay without them, for work that was done points at them.
+    Raises: NotAllowed.
+    """
+    allow(actor, Permission.MANAGE_BUSINESS)
+    kept = Credential.objects.exclude(token_sealed=b"").order_by("id")
+    gone = list(kept.select_for_update(of=("self",)))
+    for credential in gone:
+        audit.record(actor, AuditAction.CLOSURE_STEP, credential, at=at, step="token_destroyed")
+    Credential.objects.filter(pk__in=[credential.pk for credential in gone]).update(
+        token_sealed=b"", last_four="", held_at=at, held_why=_DESTROYED
+    )
+    return len(gone)
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import audit
+from accounts import audit, selectors
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
@@ -100,7 +100,8 @@ def queue(
         version=work.version,
         **details,
     )
-    rows.insert(work, issued)
+    with selectors.open_only():
+        rows.insert(work, issued)
     return work
 
 

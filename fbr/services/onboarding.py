@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Final
+from uuid import UUID
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import audit, particulars
+from accounts import audit, particulars, policies
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Environment, Permission
-from accounts.models import LegalEntity
+from accounts.models import AnswerChannel, LegalEntity, PolicyKind, PolicyVersion, User
+from accounts.models.policies import Language
 from fbr import scenario_matrix, selectors
 from fbr.models import Credential, GoLive, ScenarioRun
 from invoices.enums import REPORTED, State
@@ -316,6 +318,38 @@ def write(golive: GoLive, to: Mapping[str, object]) -> None:
     golive.save(update_fields=list(to))
 
 
+# --- what FBR gets ----------------------------------------------------------------------------
+
+
+def sharing_to_confirm(*, tenant_id: UUID, at: datetime) -> PolicyVersion | None:
+    """What somebody of the business has to confirm before its invoices go to FBR in earnest.
+
+    None when they did, in the wording that holds; and where no wording is published.
+    """
+    version = policies.current(PolicyKind.FBR_SHARING, Language.ENGLISH, at)
+    if version is None or policies.has_acknowledged(version, tenant_id=tenant_id):
+        return None
+    return version
+
+
+def confirm_sharing(*, tenant_id: UUID, user: User, actor: Actor, at: datetime) -> None:
+    """Write down who confirmed it for this business, in which wording.
+
+    Raises: NotAllowed.
+    """
+    allow(actor, Permission.MANAGE_BUSINESS)
+    version = sharing_to_confirm(tenant_id=tenant_id, at=at)
+    if version is not None:
+        policies.accept(
+            user,
+            version,
+            at=at,
+            address=actor.address,
+            channel=AnswerChannel.GO_LIVE,
+            tenant_id=tenant_id,
+        )
+
+
 # --- the switch -------------------------------------------------------------------------------
 
 
@@ -329,7 +363,8 @@ def switch_environment(
     cannot be issued, and what waits is still sent to where it was issued for.
     To production only when every step before it is done; back to the sandbox at any time.
 
-    Raises: NotAllowed; RuleViolation naming each step that is missing.
+    Raises: NotAllowed; RuleViolation naming each step that is missing, or while nobody has
+            confirmed what goes to FBR.
     """
     allow(actor, Permission.MANAGE_BUSINESS)
     kept: LegalEntity = LegalEntity.objects.select_for_update(of=("self",)).get(pk=entity.pk)
@@ -340,6 +375,8 @@ def switch_environment(
         missing = progress_of(kept, at=at).before_production
         if missing:
             raise RuleViolation.of(missing, _("Not everything that production needs is done yet."))
+        if sharing_to_confirm(tenant_id=kept.tenant_id, at=at) is not None:
+            raise RuleViolation(_("Confirm first that you know what goes to FBR."))
     kept.environment = to
     kept.save(update_fields=["environment"])
     audit.record(actor, AuditAction.ENVIRONMENT_SWITCHED, kept, at=at, was=str(was), became=str(to))

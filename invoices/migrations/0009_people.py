@@ -1,9 +1,20 @@
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """To be filled."""
+    """What a customer says of their own data: that it is wrong, or that it is to be left alone."""
 
     dependencies = [("invoices", "0008_signatures_and_closings")]
 
-    operations: list[migrations.operations.base.Operation] = []
+    operations = [
+        migrations.AddField(
+            model_name="buyer",
+            name="disputed_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="disputed"),
+        ),
+        migrations.AddField(
+            model_name="buyer",
+            name="restricted_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="set aside"),
+        ),
+    ]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.enums import Province
 from accounts.tenancy import TenantModel
 from invoices.enums import BuyerKind, Registration, SaleType, TaxpayerStanding, Withholding
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention
 
 
 def search_key(field: str) -> models.GeneratedField:
@@ -42,6 +42,9 @@ class Buyer(TenantModel):
     checked_at = models.DateTimeField(null=True, blank=True)
     register_says = models.CharField(max_length=12, choices=Registration, blank=True)
     standing = models.CharField(max_length=8, choices=TaxpayerStanding, blank=True)
+    # The person says that it is wrong; the person, or law, wants it left alone.
+    disputed_at = models.DateTimeField(_("disputed"), null=True, blank=True)
+    restricted_at = models.DateTimeField(_("set aside"), null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         indexes: ClassVar[list[models.Index]] = [
@@ -53,6 +56,8 @@ class Buyer(TenantModel):
         retention = Retention.ACC
         subject = "buyer"
         basis = "tenant's instruction"
+        export = {"name_key": False}
+        recipients = {"ntn_cnic": (Recipient.HOSTING, Recipient.FBR)}
         personal = {
             "name": Category.IDENTITY,
             "name_key": Category.IDENTITY,
@@ -70,6 +75,8 @@ class Buyer(TenantModel):
             "checked_at",
             "register_says",
             "standing",
+            "disputed_at",
+            "restricted_at",
         )
 
     def __str__(self) -> str:

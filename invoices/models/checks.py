@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy import TenantModel, within_tenant
 from invoices.enums import Registration, TaxpayerStanding
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Recipient, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -41,6 +41,7 @@ class BuyerCheck(TenantModel):
         retention = Retention.ACC
         subject = "buyer"
         basis = "tenant's instruction"
+        recipients = {"ntn_cnic": (Recipient.HOSTING, Recipient.FBR)}
         personal = {
             "ntn_cnic": Category.GOVERNMENT_ID,
             "answer": Category.CONTENT,

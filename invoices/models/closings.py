@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Environment
 from accounts.tenancy import TenantModel, within_tenant
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Hat, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -81,6 +81,7 @@ class Closing(TenantModel):
         retention = Retention.TAX
         subject = "owner"
         basis = "law"
+        hat = Hat.PROCESSOR
         personal = {"content": Category.FINANCIAL}
         plain = (
             "id",

@@ -24,7 +24,7 @@ from invoices.enums import (
     Withholding,
 )
 from invoices.models.catalogue import search_key
-from smartinvoicing.classified import Category, Retention
+from smartinvoicing.classified import Category, Mask, Recipient, Retention
 from smartinvoicing.pg.constraints import SameTenant
 
 
@@ -179,7 +179,39 @@ class Invoice(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        subjects = {
+            "original_fbr_number": "owner",
+            "fbr_number": "owner",
+            "seller_name": "owner",
+            "seller_ntn_cnic": "owner",
+            "seller_strn": "owner",
+            "seller_address": "owner",
+        }
+        export = {"buyer_key": False}
+        recipients = dict.fromkeys(
+            (
+                "seller_name",
+                "seller_ntn_cnic",
+                "seller_address",
+                "buyer_name",
+                "buyer_ntn_cnic",
+                "buyer_address",
+                "value",
+                "sales_tax",
+                "further_tax",
+                "extra_tax",
+                "fed",
+                "discount",
+                "withheld",
+                "total",
+            ),
+            (Recipient.HOSTING, Recipient.FBR),
+        )
+        mask = {"original_fbr_number": Mask.SHOWN, "fbr_number": Mask.SHOWN}
         personal = {
+            # FBR begins its number with the seller's NTN or CNIC.
+            "fbr_number": Category.GOVERNMENT_ID,
+            "original_fbr_number": Category.GOVERNMENT_ID,
             "seller_name": Category.IDENTITY,
             "seller_ntn_cnic": Category.GOVERNMENT_ID,
             "seller_strn": Category.GOVERNMENT_ID,
@@ -219,7 +251,6 @@ class Invoice(TenantModel):
             "prices_include_tax",
             "withholding",
             "original",
-            "original_fbr_number",
             "reason",
             "direction",
             "is_advance",
@@ -231,7 +262,6 @@ class Invoice(TenantModel):
             "buyer_registration_type",
             "buyer_province",
             "problems",
-            "fbr_number",
             "fbr_dated",
             "accepted_at",
             "fingerprint",
@@ -307,6 +337,7 @@ class InvoiceLine(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
+        recipients = {"description": (Recipient.HOSTING, Recipient.FBR)}
         personal = {"description": Category.CONTENT}
         plain = (
             "id",

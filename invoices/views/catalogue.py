@@ -123,6 +123,8 @@ def _buyer_actions(request: MemberRequest, row: Buyer) -> list[dict[str, Any]]:
     if request.actor.may(Permission.WRITE_DRAFTS):
         new_url = f"{reverse('invoices:new')}?buyer={row.pk}"
         found.append({"label": _("New invoice"), "url": new_url, "icon": "plus"})
+    why_url = reverse("privacy:why_buyer", args=[row.pk])
+    found.append({"label": _("Why do you still hold this?"), "url": why_url, "icon": "question"})
     return found
 
 

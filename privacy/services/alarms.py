@@ -25,6 +25,9 @@ HEARD_BY: Final[Mapping[str, str]] = MappingProxyType(
         "closure": "privacy.services.closing.hear",
         "breach": "privacy.services.breach_alerts.hear",
         "hold": "privacy.services.holds.hear",
+        "glass": "privacy.services.glass.hear",
+        "register": "privacy.services.register_alarms.hear",
+        "ticket": "privacy.services.tickets.hear",
     }
 )
 

@@ -128,6 +128,16 @@ def resolve(environment: str, database_url: str, owner_url: str) -> tuple[str, s
     return database_url, owner_url
 
 
+def purge_address(environment: str, given: str, *, database_url: str) -> str:
+    """Where the role purge signs in: as it was given, or outside production from a lone address.
+
+    Empty where neither says: then no tax record goes.
+    """
+    if given or environment == "production" or user_of(database_url) == APP:
+        return given
+    return derive(database_url).purge
+
+
 # --- connections ------------------------------------------------------------------------------
 
 

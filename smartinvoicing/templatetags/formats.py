@@ -14,6 +14,7 @@ from smartinvoicing import clock, money
 
 register = template.Library()
 
+CNIC_DIGITS: Final = 13
 NOTHING: Final = "\N{EN DASH}"
 TIGHT: Final = "\N{NO-BREAK SPACE}"
 
@@ -125,8 +126,18 @@ def duration(value: timedelta | None) -> str:
 def ntn(value: str | None) -> str:
     """A tax number with its dashes: CNIC 35202-1234567-1, NTN 2046004-7, a short NTN as it is."""
     text = str(value or "").strip()
-    if len(text) == 13 and text.isdigit():
+    if len(text) == CNIC_DIGITS and text.isdigit():
         return f"{text[:5]}-{text[5:12]}-{text[12:]}"
     if len(text) == 8 and text.isdigit():
         return f"{text[:7]}-{text[7:]}"
     return text or NOTHING
+
+
+@register.filter
+def ntn_in_part(value: str | None) -> str:
+    """The same for lists: a CNIC stands for a person, so that only its ends are shown."""
+    text = ntn(value)
+    if sum(map(str.isdigit, text)) != CNIC_DIGITS:
+        return text
+    middle = "".join("\N{BULLET}" if each.isdigit() else each for each in text[3:-1])
+    return f"{text[:3]}{middle}{text[-1]}"

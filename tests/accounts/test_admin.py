@@ -7,8 +7,12 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
-from tests.accounts.cast import PASSWORD, browser_of, person
+from accounts.access import MAY_AT_DESK
+from accounts.desk import DeskAdmin
+from accounts.enums import StaffRole
+from accounts.models import StaffSeat, User
+from tests import factories
+from tests.accounts.cast import NOON, PASSWORD, browser_of, person
 
 pytestmark = pytest.mark.django_db
 OURS = {"User", "EmailAddress", "AccessAttempt", "AccessLog", "AccessFailureLog"}
@@ -28,7 +32,11 @@ HIDDEN = {
 
 @pytest.fixture
 def staff():
-    return person("staff@smartinvoicing.example", is_staff=True, is_superuser=True)
+    """An auditor: sees all of it, may do nothing."""
+    person_ = person("staff@smartinvoicing.example", is_staff=True)
+    StaffSeat(user=person_, role=StaffRole.AUDITOR, since=NOON, given_by="system:test").save()
+    factories.train(person_)
+    return person_
 
 
 def test_the_desk_holds_no_secret_and_no_row_of_a_tenant():
@@ -61,6 +69,43 @@ def test_the_page_of_a_person_shows_no_hash(staff):
 
     assert staff.email in page.content.decode()
     assert staff.password not in page.content.decode()
+
+
+def test_every_page_of_the_desk_asks_for_a_role():
+    pages = {model.__name__: page for model, page in admin.site._registry.items()}
+
+    assert [name for name, page in pages.items() if not isinstance(page, DeskAdmin)] == []
+    assert [name for name, page in pages.items() if not page.sees] == []
+
+
+@pytest.mark.parametrize("role", [None, *StaffRole])
+def test_a_role_sees_its_pages_and_no_other(role):
+    """A superuser, so that nothing of it comes from being one."""
+    user = factories.make_staff(*([role] if role else []), is_superuser=True)
+    browser = browser_of(user)
+    deeds = MAY_AT_DESK[role] if role else frozenset()
+
+    for model, page in admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        answer = browser.get(reverse(name))
+
+        if not role:
+            assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/admin/login/")
+        else:
+            wanted = 403 if deeds.isdisjoint(page.sees) else 200
+            assert answer.status_code == wanted, model
+
+
+def test_a_superuser_without_a_seat_comes_no_further_than_the_door():
+    browser = browser_of(factories.make_staff(is_superuser=True))
+
+    assert browser.get("/admin/login/").status_code == 403
+
+
+def test_passwords_are_changed_by_the_house_door(staff):
+    answer = browser_of(staff).get(reverse("admin:password_change"))
+
+    assert answer["Location"] == reverse("account_change_password")
 
 
 def test_the_desk_signs_in_by_the_house_door():

@@ -8,9 +8,11 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from accounts import selectors
+from accounts import policies, selectors
 from accounts.enums import Role
 from accounts.models import User
+from smartinvoicing import clock
+from tests import factories
 from tests.accounts.cast import (
     PARTICULARS,
     PASSWORD,
@@ -26,17 +28,20 @@ SIGN_UP = {
     "email": "Ayesha@Mills.Example",
     "password1": PASSWORD,
     "password2": PASSWORD,
+    "accept": "on",
 }
 BUSINESS = PARTICULARS
 
 
 @pytest.fixture
-def sign_up(django_capture_on_commit_callbacks):
-    """Post the form of sign-up, and let the mails leave."""
+def sign_up(db, django_capture_on_commit_callbacks):
+    """Post the form of sign-up, about the texts that hold, and let the mails leave."""
+    factories.make_policies()
+    texts = policies.digest_of(policies.to_accept("en", clock.now()))
 
     def post(client, **changes):
         with django_capture_on_commit_callbacks(execute=True):
-            return client.post(reverse("account_signup"), SIGN_UP | changes)
+            return client.post(reverse("account_signup"), SIGN_UP | {"texts": texts} | changes)
 
     return post
 
@@ -129,6 +134,8 @@ def test_known_and_unknown_people_cost_the_same_hashing(sign_up, settings):
         ({"email": "nobody"}, "email"),
         ({"password1": "short", "password2": "short"}, "password1"),
         ({"password2": "another long password"}, "password2"),
+        ({"accept": ""}, "accept"),
+        ({"texts": "0" * 64}, "accept"),
     ],
 )
 def test_sign_up_refuses_and_keeps_what_was_typed(sign_up, changes, field):

@@ -39,6 +39,7 @@ PROCESSES = {
     "reporting": "worker-reporting",
     "documents": "worker-documents",
     "errands": "worker-errands",
+    "purge": "worker-purge",
     "beat": "beat",
     "dispatcher": "dispatcher",
     "watchdog": "watchdog",
@@ -180,11 +181,17 @@ def test_every_queue_has_a_worker():
         for queue in service["command"][service["command"].index("-Q") + 1].split(",")
     }
 
-    assert {"reporting", "errands", django_settings.CELERY_TASK_DEFAULT_QUEUE} <= queues
+    assert {"reporting", "errands", "purge", django_settings.CELERY_TASK_DEFAULT_QUEUE} <= queues
 
 
 def test_a_stop_waits_for_a_send_that_has_begun():
-    for name in ("worker-reporting", "worker-documents", "worker-errands", "dispatcher"):
+    for name in (
+        "worker-reporting",
+        "worker-documents",
+        "worker-errands",
+        "worker-purge",
+        "dispatcher",
+    ):
         grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
         assert grace_s > SETTINGS["TASK_SOFT_LIMIT_S"].default
 
@@ -205,6 +212,7 @@ GIVEN = {
     "POSTGRES_PASSWORD": "postgressecret",
     "OWNER_PASSWORD": "ownersecret",
     "APP_PASSWORD": "appsecret",
+    "PURGE_PASSWORD": "purgesecret",
     "REDIS_PASSWORD": "redissecret",
 }
 
@@ -249,6 +257,8 @@ def test_the_owners_address_is_known_to_the_migration_alone():
     assert {n for n, s in SERVICES.items() if "BACKUP_DATABASE_URL" in s["environment"]} == KEEPERS
     assert roles.user_of(environment_of("migrate")["DATABASE_OWNER_URL"]) == "owner"
     assert roles.user_of(environment_of("web")["DATABASE_URL"]) == "app"
+    knowing = [n for n in PROCESSES.values() if "purgesecret" in str(environment_of(n))]
+    assert knowing == ["worker-purge"]
     assert "ownersecret" not in str([environment_of(name) for name in PROCESSES.values()])
 
 

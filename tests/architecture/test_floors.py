@@ -149,6 +149,7 @@ DOORS = {
     ("fbr/services/outages.py", "across_tenants"): 1,  # deadlines and ids, by narrow functions
     ("fbr/services/watching.py", "across_tenants"): 1,  # ages and counts, by a narrow function
     ("fbr/management/commands/quarantine.py", "across_tenants"): 1,  # after a restore, ids only
+    ("privacy/services/replaying.py", "across_tenants"): 1,  # after a restore, ids only
 }
 DOOR_NAMES = {"across_tenants", "as_bearer", "as_person"}
 
@@ -302,11 +303,25 @@ def state_writers(tree):
                 yield node.lineno
 
 
+def may_hold_a_document(path, tree):
+    """On the privacy floor requests, mails and plans have states too: who knows documents."""
+    if path == "privacy/services/exporting.py":  # reads documents; the states are its archives'
+        return False
+    floor = path.split("/")[0]
+    return floor in {"invoices", "fbr"} or (
+        floor == "privacy"
+        and any(
+            name in {"invoices.models.Invoice", "invoices.lifecycle"}
+            for name, _ in source.imports(tree)
+        )
+    )
+
+
 def test_only_the_lifecycle_writes_the_state_of_a_document():
     found = [
         f"{path}:{line}"
         for path, tree in source.product().items()
-        if path != LIFECYCLE and path.split("/")[0] in {"invoices", "fbr", "privacy"}
+        if path != LIFECYCLE and may_hold_a_document(path, tree)
         for line in state_writers(tree)
     ]
 
@@ -401,7 +416,8 @@ def test_each_address_that_a_template_names_exists():
                 continue
             words = token.split_contents()
             name = words[1].strip("\"'")
-            if words[1] != name and "as" not in words and name not in known:
+            is_made = "|" in words[1]  # of a variable: the admin's own pages
+            if words[1] != name and not is_made and "as" not in words and name not in known:
                 missing.add(f"{source.relative(path)}: {name}")
 
     assert sorted(missing) == []

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from django.conf import settings
+from django.test import RequestFactory
 
 from smartinvoicing import logs
 
@@ -139,6 +140,20 @@ def test_a_line_has_the_shape_that_machines_read():
         "attempt": 3,
         "held": None,
     }
+
+
+def test_what_somebody_searched_for_is_not_logged_with_the_page():
+    """Django hands the whole request to the log of a page that is not there."""
+    token = logs.request_id.set("abcd1234")
+    try:
+        asked = RequestFactory().get("/buyers/", {"q": "ayesha@mills.example"})
+        text = written("Not Found: /buyers/", request=asked)
+    finally:
+        logs.request_id.reset(token)
+
+    line = json.loads(text)
+    assert (line["page"], line["request"]) == ("GET /buyers/", "abcd1234")
+    assert "ayesha" not in text
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])

@@ -105,17 +105,24 @@ def test_the_papers_are_about_this_house():
     assert settings.STATICFILES_DIRS == [source.ROOT / "static"]
 
 
-def test_the_proofs_that_are_named_exist():
-    """docs/reliability.md names tests: each is there, and each guarantee has one."""
-    text = (source.ROOT / "docs" / "reliability.md").read_text()
+@pytest.mark.parametrize(
+    ("paper", "letter", "many", "without"),
+    [
+        ("reliability.md", "R", 30, ["R23", "R26", "R27", "R30"]),
+        ("privacy.md", "P", 20, ["P19", "P20"]),
+    ],
+)
+def test_the_proofs_that_are_named_exist(paper, letter, many, without):
+    """The papers name tests: each is there, and each guarantee has one, and a twin."""
+    text = (source.ROOT / "docs" / paper).read_text()
     there = {
         name
         for path in (source.ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
     }
-    rows = [line.split("|") for line in text.splitlines() if re.match(r"\| R\d+ \|", line)]
+    rows = [line.split("|") for line in text.splitlines() if re.match(rf"\| {letter}\d+ \|", line)]
 
     assert set(re.findall(r"`(test_\w+)`", text)) - there == set()
-    assert [row[1].strip() for row in rows] == [f"R{number}" for number in range(1, 31)]
+    assert [row[1].strip() for row in rows] == [f"{letter}{n}" for n in range(1, many + 1)]
     bare = [row[1].strip() for row in rows if "`" not in row[3] or "`" not in row[4]]
-    assert bare == ["R23", "R26", "R27", "R30"]
+    assert bare == without

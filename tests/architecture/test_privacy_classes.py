@@ -1,48 +1,16 @@
 """Each model says what is personal in it; each table is on a map or on a list."""
 
+import psycopg2
 import pytest
 from django.apps import apps
 from django.db import connection, models
 
-from smartinvoicing.classified import Category, Retention
+from accounts.models import User
+from privacy import inventory, others
+from smartinvoicing.classified import BASES, SUBJECTS, Category, Retention, Unclassified
 from tests.architecture import source
 
 OURS = [model for app in source.APPS for model in apps.get_app_config(app).get_models()]
-SUBJECTS = {
-    "user",
-    "owner",
-    "buyer",
-    "invitee",
-    "staff",
-    "recipient",
-    "visitor",
-    "requester",
-    "none",
-}
-BASES = {"contract", "law", "consent", "legitimate interest", "tenant's instruction", "none"}
-
-# Tables of others, with what is personal in them and where its end is decided. The data map of
-# `privacy` will take its rows from here; a table that is on neither list fails the build.
-OTHERS = {
-    "account_emailaddress": "addresses of users; with the account",
-    "account_emailconfirmation": "keys of addresses; with the address",
-    "auth_group": "nothing",
-    "auth_group_permissions": "nothing",
-    "auth_permission": "nothing",
-    "axes_accessattempt": "name, address and browser of a sign-in that failed; thirteen months",
-    "axes_accessattemptexpiration": "nothing",
-    "axes_accessfailurelog": "the same",
-    "axes_accesslog": "name, address and browser of a sign-in; thirteen months",
-    "django_admin_log": "who changed what at the staff desk; seven years",
-    "django_content_type": "nothing",
-    "django_migrations": "nothing",
-    "django_session": "the session of a user; with its end",
-    "mfa_authenticator": "secrets of second factors; with the account",
-    "usersessions_usersession": "address and browser of a session; with its end",
-    # between our users and Django's groups and permissions
-    "accounts_user_groups": "which groups staff are in; with the account",
-    "accounts_user_user_permissions": "what staff may do; with the account",
-}
 
 
 def concrete(model):
@@ -100,12 +68,71 @@ def test_what_sounds_personal_is_personal():
     assert plain == []
 
 
+def tables_of(cursor):
+    """All that can hold a row; a partition counts with its whole."""
+    cursor.execute(
+        "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f')"
+        " AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"
+    )
+    return {name for (name,) in cursor.fetchall()}
+
+
 def test_each_table_is_on_the_map_or_on_the_list(db):
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f')"
-            " AND c.relnamespace = 'public'::regnamespace"
-        )
-        tables = {name for (name,) in cursor.fetchall()}
+        assert tables_of(cursor) == inventory.tables()
 
-    assert tables == {model._meta.db_table for model in OURS} | OTHERS.keys()
+
+def test_a_table_that_nobody_wrote_down_is_found(db, owner_url):
+    line = psycopg2.connect(owner_url)
+    cursor = line.cursor()
+    try:
+        cursor.execute("CREATE TABLE forgotten (email text)")
+
+        assert tables_of(cursor) - inventory.tables() == {"forgotten"}
+    finally:
+        line.rollback()
+        line.close()
+
+
+def test_the_list_of_others_names_no_table_that_is_gone():
+    installed = {model._meta.label for model in inventory.mapped_models()}
+
+    assert others.MODELS.keys() <= installed
+
+
+def test_every_field_of_every_installed_model_is_on_the_map():
+    said = {(entry.model, entry.field) for entry in inventory.fields()}
+    real = {
+        (model._meta.label, field.name)
+        for model in apps.get_models(include_auto_created=True)
+        for field in [*model._meta.concrete_fields, *model._meta.local_many_to_many]
+    }
+
+    assert said == real
+    assert {label.split(".")[0] for label, _ in said} > set(source.APPS)
+
+
+@pytest.mark.parametrize("word", ["personal", "plain"])
+def test_one_annotation_less_and_the_map_is_refused(monkeypatch, word):
+    """The twin: the same reading, with one word about one field taken away."""
+    said = getattr(User.Privacy, word)
+    rest = dict(list(said.items())[1:]) if isinstance(said, dict) else said[1:]
+    monkeypatch.setattr(User.Privacy, word, rest)
+
+    with pytest.raises(Unclassified, match=r"accounts\.User: \w+"):
+        list(inventory.entries_of(User))
+
+
+def test_a_model_of_others_that_nobody_looked_at_is_refused(monkeypatch):
+    kept = {label: said for label, said in others.MODELS.items() if label != "mfa.Authenticator"}
+    monkeypatch.setattr(others, "MODELS", kept)
+
+    with pytest.raises(Unclassified, match=r"mfa\.Authenticator"):
+        list(inventory.entries_of(apps.get_model("mfa", "Authenticator")))
+
+
+def test_no_secret_is_ever_exported_or_shown():
+    secrets = [e for e in inventory.fields() if e.category is Category.CREDENTIAL]
+
+    assert len(secrets) > 10
+    assert [e for e in secrets if e.is_exported or e.mask != "never"] == []

@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 
 from accounts import tenancy
-from accounts.enums import Role
+from accounts.enums import Role, StaffRole
 from accounts.models import IdempotencyKey, Tenant
 from fbr.services import buyer_checks, cancelling, reference
 from invoices.enums import State
@@ -100,9 +100,31 @@ Words = Callable[[House], dict[str, Any]]
 
 # name: the words it is rung with
 TASKS: dict[str, Words] = {
+    "privacy.send_notices": lambda house: {},
+    "privacy.watch_policies": lambda house: {},
+    "privacy.prove_promises": lambda house: {},
     "privacy.sound_alarms": lambda house: {},
+    "privacy.look_up_requests": lambda house: {},
+    "privacy.build_exports": lambda house: {},
+    "privacy.forget_exports": lambda house: {},
+    "privacy.read_mailbox": lambda house: {},
+    "privacy.watch_staff": lambda house: {},
+    "privacy.compare_map": lambda house: {},
+    "privacy.detect": lambda house: {},
+    "privacy.purge": lambda house: {},
+    "privacy.plan_purge": lambda house: {
+        "kind": "tax",
+        "user_id": str(factories.make_staff(StaffRole.PRIVACY_OFFICER).pk),
+        "plan_id": "01940000-0000-7000-8000-000000000001",
+    },
+    "privacy.sweep_files": lambda house: {},
+    "privacy.forget_usage": lambda house: {},
+    "privacy.close_accounts": lambda house: {},
+    "privacy.go_on_erasing": lambda house: {},
     "accounts.deliver_mail": lambda house: {},
     "accounts.heartbeat": lambda house: {},
+    "accounts.keep_access_log": lambda house: {},
+    "privacy.follow_breach_mail": lambda house: {},
     "accounts.forget_replays": lambda house: {},
     "accounts.anchor_audit": lambda house: {},
     "accounts.sign_anchors": lambda house: {},

@@ -403,7 +403,7 @@ def test_pages_ask_the_database_little(browser, entity, name, django_assert_max_
     make_ready(entity)
     browser.get(reverse(name), headers=HTMX)
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         browser.get(reverse(name), headers=HTMX if name == "fbr:golive_step" else None)
 
 

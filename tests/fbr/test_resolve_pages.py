@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.access import SCOPES
-from accounts.enums import NoticeKind, Permission, Role
-from accounts.models import Notice, User
+from accounts.enums import NoticeKind, Permission, Role, StaffRole
+from accounts.models import Notice
 from fbr.models import Attempt, Claim, Evidence, Outbox, Statement, StatementRow, WitnessRequest
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
@@ -241,7 +241,7 @@ def test_staff_confirm_at_their_desk(inside, client, laid_database):
     claiming.claim_missing(
         invoice=make_uncertain(), why="IRIS", has_factor=True, actor=actor, at=clock.now()
     )
-    agent = User.objects.create_superuser("agent@example.com", "a long password")
+    agent = factories.make_staff(StaffRole.SUPPORT)
     client.force_login(agent)
     request = WitnessRequest.objects.get()
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts import tenancy
 from accounts.access import SCOPES, Actor
-from accounts.enums import AuditAction, NoticeKind, Role
+from accounts.enums import AuditAction, NoticeKind, Role, StaffRole
 from accounts.models import ApiKey, AuditEvent, Notice, User
 from fbr import doubts
 from fbr.models import Attempt, Claim, Evidence, Incident, Outbox, WitnessRequest
@@ -372,7 +372,7 @@ def hermit(inside):
 
 @pytest.fixture
 def agent(db):
-    return User.objects.create_user("agent@example.com", "a long password", is_staff=True)
+    return factories.make_staff(StaffRole.SUPPORT)
 
 
 def ripen(laid_database, hours=25):
@@ -414,7 +414,7 @@ def test_a_day_later_the_witness_confirms(business, laid_database):
     with tenancy.in_tenant(business.pk), transaction.atomic():
         _user, actor = person(business, Role.OWNER)
         claimed(make_uncertain(), actor, has_factor=True)
-    agent = User.objects.create_user("agent@example.com", "a long password", is_staff=True)
+    agent = factories.make_staff(StaffRole.SUPPORT)
     ripen(laid_database)
 
     with transaction.atomic():
@@ -439,8 +439,9 @@ def test_only_staff_is_a_witness_and_only_for_one_who_is_alone(hermit, agent, pe
         ripe_at=clock.now(),
     )
 
-    with pytest.raises(NotAllowed):
-        claiming.witness(request=request, user=hermit[0], at=clock.now())
+    for who in (hermit[0], factories.make_staff(StaffRole.AUDITOR, is_superuser=True)):
+        with pytest.raises(NotAllowed):
+            claiming.witness(request=request, user=who, at=clock.now())
     with pytest.raises(IntegrityError, match="business of one"), transaction.atomic():
         claiming.witness(request=request, user=agent, at=clock.now())
 

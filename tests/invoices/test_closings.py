@@ -718,7 +718,7 @@ def test_the_page_asks_as_much_for_a_full_month_as_for_one_day(
 ):
     sold(SUNDAY)
     close(midnight(date(2026, 10, 26)))
-    with django_assert_max_num_queries(20) as first:
+    with django_assert_max_num_queries(21) as first:
         page(browser, month="2026-10")
     sold(SUNDAY)
     close(midnight(date(2026, 10, 31)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +19,17 @@ from django.urls import reverse
 
 from accounts import tenancy
 from accounts.access import Actor
-from accounts.enums import Permission, Role
-from accounts.models import ApiKey, Invitation, LegalEntity, Membership, Tenant
-from accounts.services import api_keys, members
+from accounts.enums import Permission, Role, StaffRole
+from accounts.models import (
+    ApiKey,
+    Invitation,
+    LegalEntity,
+    Membership,
+    StaffLook,
+    SupportWindow,
+    Tenant,
+)
+from accounts.services import api_keys, members, staff_access
 from accounts.tenancy import TenantModel
 from fbr.models import Evidence, IncidentKind, StatementRow
 from fbr.services import buyer_checks, claiming, incidents, resolving, scenarios, statements
@@ -28,25 +37,69 @@ from fbr.services.resolving import Found
 from invoices.enums import Registration, TaxpayerStanding
 from invoices.models import BuyerCheck
 from invoices.services import signing_keys
+from privacy.models import RequestChannel, RequestType, TicketChannel
+from privacy.services import exporting, identity, requests, routing, tickets
+from privacy.services.request_words import Said
+from privacy.services.ticket_words import Asked
 from smartinvoicing.celery import app
 from tests import factories
 from tests.fbr import doubts_cast
 from tests.isolation import walk
+from tests.privacy import breach_cast
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "Zarghoon"  # stands in every name of the other tenant, and nowhere else
 
 # Whose doors they are. A route that is not here fails the build.
-OPEN = {"alive", "ready", "schema", "metrics", "signing-key"}
+OPEN = {
+    "alive",
+    "ready",
+    "schema",
+    "metrics",
+    "signing-key",
+    "privacy:consents",
+    "privacy:choose",
+    "privacy:cookie_list",
+    "privacy:ask",
+    "privacy:asked",
+    "privacy:request",
+    "privacy:request_export",
+    "privacy:complain",
+    "privacy:usage",
+    "privacy:confirm_mail",
+    "privacy:stop_mail",
+    "privacy:policies",
+    "privacy:promises",
+    "privacy:privacy_policy",
+    "privacy:terms",
+    "privacy:cookie_policy",
+    "privacy:dpa",
+    "privacy:subprocessors",
+    "privacy:fbr_sharing",
+    "privacy:policy_versions",
+    "privacy:policy_version",
+    "privacy:policy_changes",
+    "privacy:contact",
+    "privacy:contact_sent",
+}
 PERSON = {
+    "privacy:please_read",
+    "privacy:declined",
     "accounts:welcome",
     "accounts:switch",
     "accounts:profile",
+    "privacy:mine",
+    "privacy:mine_request",
+    "privacy:export_file",
+    "privacy:why_me",
     "accounts:theme",
+    "privacy:choose_mail",
     "accounts:invitation",
 }
 MEMBER = {
+    "privacy:breach_letter",
+    "privacy:closure",
     "accounts:business",
     "accounts:members",
     "accounts:invite",
@@ -56,8 +109,22 @@ MEMBER = {
     "accounts:api_keys",
     "accounts:revoke_key",
     "accounts:audit",
+    "privacy:why_invoice",
+    "privacy:why_buyer",
+    "privacy:why_product",
+    "privacy:calendar",
+    "privacy:tickets",
+    "privacy:ticket",
+    "privacy:helpers",
     "accounts:audit_export",
     "accounts:notices",
+    "accounts:staff_access",
+    "privacy:business_requests",
+    "privacy:business_request",
+    "privacy:business_export",
+    "privacy:business_export_file",
+    "accounts:staff_access_open",
+    "accounts:staff_access_end",
     "invoices:dashboard",
     "invoices:list",
     "invoices:export",
@@ -180,9 +247,36 @@ PROGRAM = {
     "api-reference-rates",
     "api-reference-schedules",
 }
+# What our people see of a business that let them in; `tenant_id` is the business.
+DESK = {
+    "privacy:desk",
+    "privacy:desk_documents",
+    "privacy:desk_document",
+    "privacy:desk_customers",
+    "privacy:desk_customer",
+}
+OURS = {"privacy:desks"}
 # name: True when it works inside the tenant that stands in its message
 TASKS = {
+    "privacy.watch_staff": False,
+    "accounts.keep_access_log": False,
+    "privacy.follow_breach_mail": False,
+    "privacy.send_notices": False,
+    "privacy.watch_policies": False,
+    "privacy.prove_promises": False,
     "privacy.sound_alarms": False,
+    "privacy.compare_map": False,
+    "privacy.detect": False,
+    "privacy.purge": False,
+    "privacy.plan_purge": False,
+    "privacy.sweep_files": False,
+    "privacy.close_accounts": False,
+    "privacy.go_on_erasing": False,
+    "privacy.look_up_requests": False,
+    "privacy.build_exports": False,
+    "privacy.forget_exports": False,
+    "privacy.read_mailbox": False,
+    "privacy.forget_usage": False,
     "accounts.deliver_mail": False,
     "accounts.heartbeat": False,
     "accounts.forget_replays": False,
@@ -237,6 +331,7 @@ def theirs() -> Theirs:
             "buyer_id": factories.make_buyer(name=f"{SECRET} Sons").pk,
             "product_id": factories.make_product(name=f"{SECRET} yarn").pk,
             "credential_id": factories.make_credential(entity, "a token of theirs").pk,
+            "sha256": "0" * 64,
             "signing_key": signing_keys.current(at=factories.AT).key_id,
             "till_id": factories.make_till(name=f"{SECRET} counter").pk,
             "incident_id": incidents.open_incident(
@@ -261,7 +356,37 @@ def theirs() -> Theirs:
         ids["invitation_id"] = Invitation.objects.get().pk
         ids |= _doubts_of(entity, actor)
         work_id = issued.work.get().pk
+    ids["tenant_id"] = tenant.pk
+    ids["breach_notice_id"] = breach_cast.make_notice(tenant).pk
+    ids["window_id"] = _window_of(tenant, actor).pk
+    ids |= _asked_of(tenant, user.pk, ids["buyer_id"])
     return Theirs(tenant, ids, work_id)
+
+
+def _asked_of(tenant: Tenant, user_id: UUID, buyer_id: UUID) -> dict[str, UUID]:
+    """A request of a customer of theirs that lies with them, and an export of all they have."""
+    asked = requests.receive(
+        type=RequestType.ACCESS,
+        channel=RequestChannel.FORM,
+        at=factories.AT,
+        said=Said(address="z@example.com", text=SECRET),
+        tenant_id=tenant.pk,
+        buyer_id=buyer_id,
+    )
+    identity.by_session(asked, by=factories.SYSTEM, at=factories.AT)
+    routing.forward(asked, by=factories.SYSTEM, at=factories.AT)
+    taken = exporting.build_tenant_export(tenant.pk, at=factories.AT, asked_by=user_id)
+    ticket = tickets.receive(
+        channel=TicketChannel.PORTAL,
+        asked=Asked(subject=SECRET),
+        text=SECRET,
+        by=factories.SYSTEM,
+        at=factories.AT,
+        user_id=user_id,
+        tenant_id=tenant.pk,
+    )
+    assert ticket is not None
+    return {"request_id": asked.pk, "export_id": taken.pk, "ticket_id": ticket.pk}
 
 
 def _doubts_of(entity: LegalEntity, actor: Actor) -> dict[str, UUID]:
@@ -296,6 +421,14 @@ def _doubts_of(entity: LegalEntity, actor: Actor) -> dict[str, UUID]:
         "claim_id": claim.pk,
         "evidence_id": Evidence.objects.get(invoice=settled).pk,
     }
+
+
+def _window_of(tenant: Tenant, actor: Actor) -> SupportWindow:
+    """A day on which they let our people look, long over."""
+    with tenancy.in_tenant(tenant.pk):
+        return staff_access.open_window(
+            reason=SECRET, lasts=timedelta(hours=1), actor=actor, at=factories.AT
+        )
 
 
 def _digest(tenant: Tenant) -> dict[str, Any]:
@@ -342,17 +475,19 @@ def _calls(client: Client, url: str, **headers: str) -> Iterator[tuple[str, Any]
 def test_every_route_is_known_to_the_matrix():
     names = {route.name for route in DOORS}
 
-    assert names == OPEN | PERSON | MEMBER | PROGRAM
+    assert names == OPEN | PERSON | MEMBER | PROGRAM | DESK | OURS
 
 
 def test_every_parameter_has_a_thing_of_the_other_tenant(theirs):
     wanted = {name for route in WITH_ID for name in route.parameters}
 
-    assert wanted <= set(theirs.ids)
+    assert wanted - {"secret"} <= set(theirs.ids)
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.VIEWER])
-@pytest.mark.parametrize("route", [r for r in WITH_ID if r.name in MEMBER], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "route", [r for r in WITH_ID if r.name in MEMBER | DESK], ids=lambda r: r.name
+)
 def test_a_foreign_id_on_a_page_is_not_found(business, theirs, client, route, role):
     before = _digest(theirs.tenant)
     client.force_login(factories.make_member(business, role))
@@ -386,6 +521,26 @@ def test_a_foreign_id_by_the_api_is_not_found(business, theirs, client, route):
         assert answer.status_code in {404, 405, 403}, method
         assert answer.content == nowhere[method].content
     assert _digest(theirs.tenant) == before
+
+
+@pytest.mark.parametrize(
+    "route",
+    [r for r in DOORS if r.name in MEMBER | DESK | OURS | PROGRAM],
+    ids=lambda r: r.name,
+)
+def test_staff_without_a_grant_finds_nothing(theirs, client, route):
+    """All roles at once, and a superuser: of the business's doors none is there."""
+    before = _digest(theirs.tenant)
+    client.force_login(factories.make_staff(*StaffRole, is_superuser=True))
+
+    for method, answer in _calls(client, _url(route, theirs.ids)):
+        assert SECRET.encode() not in answer.content
+        if route.name in PROGRAM:
+            assert answer.status_code in {401, 405}, method
+        elif route.name in MEMBER | DESK:
+            assert answer.status_code in {404, 405}, method
+    assert _digest(theirs.tenant) == before
+    assert StaffLook.objects.count() == 0
 
 
 @pytest.mark.parametrize("route", DOORS, ids=lambda r: r.name)
@@ -452,7 +607,11 @@ def test_a_tenant_named_by_the_request_changes_nothing(business, theirs, client)
 
 def test_every_task_is_known_to_the_matrix():
     app.loader.import_default_modules()
-    ours = {name for name in app.tasks if name.split(".")[0] in {"accounts", "invoices", "fbr"}}
+    ours = {
+        name
+        for name in app.tasks
+        if name.split(".")[0] in {"accounts", "invoices", "fbr", "privacy"}
+    }
 
     assert ours == set(TASKS)
 

@@ -187,6 +187,9 @@ def test_a_restored_database_is_not_armed_before_its_quarantine(laid_database, w
     assert not arming.is_armed()
 
     call_command("quarantine", by="Somebody")
+    with pytest.raises(CommandError, match="replay_erasures"):
+        arm()
+    call_command("replay_erasures", by="Somebody")
     arm()
     assert arming.is_armed()
 

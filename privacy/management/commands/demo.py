@@ -8,7 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import policies as held
+from accounts.models import User
 from privacy import demo
+from privacy.services import policies
 from smartinvoicing import clock, env
 
 
@@ -25,7 +28,9 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             raise CommandError("The demo is not for production.")
         known = demo.known_secrets()
+        policies.publish_first(at=clock.now())
         demo.lay(known, at=clock.now())
+        held.accept_what_holds(User.objects.get(email=known.email), at=clock.now())
         if options["release_holds"]:
             demo.release_holds(known, at=clock.now())
         shown = {
@@ -37,7 +42,7 @@ class Command(BaseCommand):
             "staff_email": known.staff_email,
             "staff_password": known.staff_password,
             "totp_secret": None,
-            "staff_totp_secret": None,
+            "staff_totp_secret": known.staff_totp_secret,
             "fake_fbr_url": env.text("FAKE_FBR_URL", ""),
         }
         if options["json"]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connection
 
@@ -15,8 +17,23 @@ from smartinvoicing.pg import databases, roles
 class Command(migrate.Command):
     help = migrate.Command.help
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--publish",
+            action="store_true",
+            help="then lay the registers and publish the texts that were never published",
+        )
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Roles and rights before the checks and the first table: they reach new tables only."""
+        done = self._execute(*args, **options)
+        if options.get("publish"):
+            call_command("lay_registers", stdout=self.stdout)
+            call_command("publish_policies", stdout=self.stdout)
+        return done
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
         owner = settings.DATABASE_OWNER_URL
         if not owner or options.get("check_unapplied"):
             return super().execute(*args, **options)

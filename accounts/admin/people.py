@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 # Registered first, so that what they put on the desk can be replaced below.
 from allauth.account import admin as _account_admin  # noqa: F401
-from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as _mfa_admin  # noqa: F401
 from allauth.mfa.models import Authenticator
@@ -17,50 +16,34 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth import admin as _auth_admin  # noqa: F401
 from django.contrib.auth.models import Group
-from django.db import models
-from django.http import HttpRequest
 
+from accounts.desk import DeskAdmin
+from accounts.enums import Desk
 from accounts.models import User
 
-# The second factor and the lock-out stand in allauth's sign-in; the desk's own has neither.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way
+
+class SeesPeople(DeskAdmin):
+    sees = (Desk.SEE_PEOPLE,)
 
 
-class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs
-    """A page that shows; nothing on it adds, changes or deletes."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-
-class UserAdmin(LookOnly):
+class UserAdmin(SeesPeople):
     """People who sign in; neither the hash of the password nor their businesses."""
 
     list_display = ("email", "name", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "name")
     ordering = ("-date_joined",)
-    show_full_result_count = False
     fields = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
 
 
-class EmailAddressAdmin(LookOnly):
+class EmailAddressAdmin(SeesPeople):
     list_display = ("email", "user", "primary", "verified")
     list_filter = ("verified",)
     search_fields = ("email",)
     list_select_related = ("user",)
-    show_full_result_count = False
 
 
-class AccessAdmin(LookOnly):
+class AccessAdmin(SeesPeople):
     """Sign-ins, tried and done. What was posted is not shown."""
 
     list_display: tuple[str, ...] = (
@@ -77,7 +60,6 @@ class AccessAdmin(LookOnly):
         "user_agent",
         "path_info",
     )
-    show_full_result_count = False
 
 
 class AccessAttemptAdmin(AccessAdmin):

@@ -1,0 +1,289 @@
+"""Where does a value stand? Asked of every row of every table, of files, of Valkey, of logs.
+
+Found rows are looked at twice: the database is asked for pieces of which each variant must hold
+one (`spellings.needles`), and what it returns is compared letter by letter, column by column.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg2
+import pypdf
+import redis
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from psycopg2 import sql
+from pypdf.errors import PyPdfError
+
+from privacy.spellings import ESCAPED, IGNORED, met, needles
+from smartinvoicing import crypto
+from smartinvoicing.errors import AppError
+
+logger = logging.getLogger(__name__)
+
+UNREADABLE: Final = "cannot be read"
+_ROWS: Final = 500  # fetched at a time
+_SEALED: Final = ".sealed"  # of a backup: its name and its manifest are looked at, not its bytes
+_SESSIONS: Final = "django_session"
+
+
+class BlindScan(AppError):
+    """The role does not see every row: a scan by it would find nothing and prove nothing."""
+
+    code = "blind_scan"
+    http_status = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One value in one place.
+
+    store: `database`, `files` or `valkey`.
+    place: table, path or key; field: column of the row; row: its key.
+    form:  how it is written there; UNREADABLE for what nobody can say anything about.
+    """
+
+    token: str
+    store: str
+    place: str
+    form: str
+    field: str = ""
+    row: str = ""
+
+
+def scan(
+    tokens: Iterable[str], *, folders: Iterable[Path], cursor: Any, redis_url: str | None = None
+) -> list[Hit]:
+    """Every place where one of `tokens` stands, in whatever variant.
+
+    cursor:    of psycopg2, as the role purge or owner, in a session of its own.
+    folders:   files below these: media, spool, logs, the list of backups.
+    redis_url: another Valkey than that of the settings; "" for none.
+    Raises: BlindScan where the row policies bind the role.
+    """
+    wanted = tuple(dict.fromkeys(token.strip() for token in tokens if token.strip()))
+    url = settings.REDIS_URL if redis_url is None else redis_url
+    return list(
+        chain(
+            _in_database(wanted, cursor),
+            _in_files(wanted, folders),
+            _in_valkey(wanted, url) if url else (),
+        )
+    )
+
+
+@contextmanager
+def sight() -> Iterator[Any]:
+    """A cursor of the role purge, which sees every row, in a session that can only read.
+
+    Raises: BlindScan where this process was not given its address.
+    """
+    if not settings.PURGE_DATABASE_URL:
+        raise BlindScan("PURGE_DATABASE_URL is not set: nobody here sees all rows.")
+    opened = psycopg2.connect(
+        settings.PURGE_DATABASE_URL, application_name="smartinvoicing scan", connect_timeout=5
+    )
+    try:
+        opened.set_session(readonly=True, autocommit=True)
+        with opened.cursor() as cursor:
+            see_all(cursor)
+            yield cursor
+    finally:
+        opened.close()
+
+
+# --- the database ----------------------------------------------------------------------------
+
+
+def _in_database(tokens: Sequence[str], cursor: Any) -> Iterator[Hit]:
+    see_all(cursor)
+    pieces = sorted({piece for token in tokens for piece in needles(token)})
+    for table in tables(cursor):
+        for row in _suspects(cursor, table, pieces):
+            yield from _hits_of(tokens, table, row)
+    for row in _rows_of(cursor, _SESSIONS):
+        opened = json.dumps(SessionStore().decode(row["session_data"]), ensure_ascii=False)
+        yield from _met(tokens, opened, store="database", place=_SESSIONS, form_of="session")
+
+
+def see_all(cursor: Any) -> None:
+    """Lift the row policies for this session, as far as its role may.
+
+    Raises: BlindScan where it may not.
+    """
+    cursor.execute(
+        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    )
+    role, is_above = cursor.fetchone()
+    if role not in {"owner", "purge"} and not is_above:
+        raise BlindScan(f"The role {role} does not see all rows.")
+    cursor.execute("SELECT set_config('app.across', 'on', false)")
+
+
+def tables(cursor: Any) -> list[str]:
+    """All that hold rows; a partition is looked at with its whole."""
+    cursor.execute(
+        "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'm')"
+        " AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _suspects(cursor: Any, table: str, pieces: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows that hold one of the pieces, each as an object of JSON."""
+    if not pieces:
+        return
+    asked = sql.SQL(
+        "SELECT to_jsonb(_row)::text FROM {table} AS _row,"
+        " LATERAL (SELECT lower(translate({bare}, %s, '') COLLATE \"C\") AS t OFFSET 0) AS _it"
+        " WHERE {any}"
+    ).format(
+        table=sql.Identifier(table),
+        bare=_without_escaped(sql.SQL("_row::text")),
+        any=sql.SQL(" OR ").join([sql.SQL("strpos(_it.t, %s) > 0")] * len(pieces)),
+    )
+    # Kept by the server and fetched in parts: they may be many.
+    with cursor.connection.cursor(f"scan {table}", withhold=True) as found:
+        found.itersize = _ROWS
+        found.execute(asked, [IGNORED, *pieces])
+        for (row,) in found:
+            yield json.loads(row)
+
+
+def _without_escaped(text: sql.Composable) -> sql.Composable:
+    """What `spellings.bare` takes out before all else."""
+    for blank in ESCAPED:
+        text = sql.SQL("replace({}, {}, '')").format(text, sql.Literal(blank))
+    return text
+
+
+def _rows_of(cursor: Any, table: str) -> Iterator[dict[str, Any]]:
+    cursor.execute(
+        sql.SQL("SELECT to_jsonb(_row)::text FROM {} AS _row").format(sql.Identifier(table))
+    )
+    for (row,) in cursor.fetchall():
+        yield json.loads(row)
+
+
+def _hits_of(tokens: Sequence[str], table: str, row: dict[str, Any]) -> Iterator[Hit]:
+    """Which token stands in which column; over several of them, in no named one."""
+    key = str(row.get("id", next(iter(row.values()), "")))
+    whole = "\0".join(map(_text, row.values()))
+    for token in tokens:
+        if not met(whole, token):
+            continue
+        fields = [(name, form) for name, value in row.items() if (form := met(_text(value), token))]
+        for name, form in fields or [("", met(whole, token))]:
+            yield Hit(token=token, store="database", place=table, form=form, field=name, row=key)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _in_files(tokens: Sequence[str], folders: Iterable[Path]) -> Iterator[Hit]:
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*")):
+            yield from _met(tokens, path.name, store="files", place=str(path), form_of="name")
+            if path.is_file() and path.suffix != _SEALED:
+                yield from _in_file(tokens, path)
+
+
+def _in_file(tokens: Sequence[str], path: Path) -> Iterator[Hit]:
+    try:
+        raw = path.read_bytes()
+        texts = list(_texts_of(raw, path.name))
+    except FileNotFoundError:
+        return  # gone meanwhile
+    except (OSError, PyPdfError, zipfile.BadZipFile, zlib.error, ValueError) as error:
+        logger.warning("scan.unreadable", extra={"failure": type(error).__name__})
+        yield Hit(token="", store="files", place=str(path), form=UNREADABLE)
+        return
+    yield from _met(tokens, "\n".join(texts), store="files", place=str(path))
+
+
+def _texts_of(raw: bytes, name: str) -> Iterator[str]:
+    """What a file says: its bytes, and what a reader of its kind sees in it."""
+    yield raw.decode("utf-8", "replace")
+    if raw.startswith(b"%PDF"):
+        reader = pypdf.PdfReader(BytesIO(raw))
+        yield from (page.extract_text() for page in reader.pages)
+        yield from (str(value) for value in (reader.metadata or {}).values())
+    elif raw.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(BytesIO(raw)) as archive:
+            for inner in archive.namelist():
+                yield inner
+                yield from _texts_of(archive.read(inner), inner)
+    elif raw.startswith(b"\x1f\x8b"):
+        yield from _texts_of(zlib.decompress(raw, wbits=31), name)
+    elif name.endswith(".answer"):
+        yield _opened(raw, name)
+
+
+def _opened(raw: bytes, name: str) -> str:
+    """An answer of FBR's that waits for the database, unsealed."""
+    tenant_id, attempt_id = name.removesuffix(".answer").split(".")
+    place = f"fbr_spool/{UUID(attempt_id)}/answer"
+    try:
+        return crypto.unseal(raw, tenant_id=tenant_id, place=place)
+    except crypto.CannotOpen as error:
+        raise ValueError("sealed") from error
+
+
+# --- Valkey ----------------------------------------------------------------------------------
+
+
+def _in_valkey(tokens: Sequence[str], url: str) -> Iterator[Hit]:
+    with redis.Redis.from_url(url) as line:
+        for key in line.scan_iter(count=_ROWS):
+            name = key.decode("utf-8", "replace")
+            text = "\n".join([name, *_values_of(line, key)])
+            yield from _met(tokens, text, store="valkey", place=name)
+
+
+def _values_of(line: Any, key: bytes) -> Iterator[str]:
+    """All that lies under a key, of whatever type."""
+    kind = line.type(key).decode()
+    if kind == "string":
+        found: Iterable[Any] = [line.get(key) or b""]
+    elif kind == "list":
+        found = line.lrange(key, 0, -1)
+    elif kind == "hash":
+        found = chain.from_iterable(line.hgetall(key).items())
+    elif kind == "set":
+        found = line.smembers(key)
+    elif kind == "zset":
+        found = line.zrange(key, 0, -1)
+    elif kind == "stream":
+        found = (part for _id, pairs in line.xrange(key) for pair in pairs.items() for part in pair)
+    else:
+        found = []  # gone meanwhile
+    return (part.decode("utf-8", "replace") for part in found)
+
+
+def _met(
+    tokens: Sequence[str], text: str, *, store: str, place: str, form_of: str = ""
+) -> Iterator[Hit]:
+    for token in tokens:
+        if form := met(text, token):
+            yield Hit(token=token, store=store, place=place, form=form, field=form_of)
+
+
+def summary(hits: Sequence[Hit]) -> list[str]:
+    """One line a place, without the values."""
+    return sorted({" ".join(filter(None, (h.store, h.place, h.field, h.form))) for h in hits})

@@ -1,0 +1,87 @@
+"""The alarms of one breach: set when it is opened, silenced as its steps are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from privacy import breach_clock
+from privacy.breach_clock import Need, Step
+from privacy.models import Audience, BreachCase, BreachDecision, OurHat
+from privacy.services import alarms
+
+KIND: Final = "breach"
+
+
+def decisions_of(case: BreachCase) -> dict[Audience, BreachDecision]:
+    """The newest decision of each audience that has one."""
+    rows = case.decisions.order_by("audience", "-at", "-id").distinct("audience")
+    return {Audience(row.audience): row for row in rows}
+
+
+def steps_of(case: BreachCase) -> list[Step]:
+    """The steps that this breach has."""
+    return list(
+        breach_clock.steps_of(
+            touches_invoicing=case.touches_invoicing,
+            is_processor=case.hat != OurHat.CONTROLLER,
+        )
+    )
+
+
+def set_all(case: BreachCase, *, at: datetime) -> None:
+    """Set what is to come. Called again after a change, it moves what has not sounded yet."""
+    for step in steps_of(case):
+        due = breach_clock.due_at(step, case.aware_at)
+        alarms.set_alarm(KIND, case.pk, step.name, due_at=due, repeat=step.repeat)
+    gone = breach_clock.BY_NAME.keys() - {step.name for step in steps_of(case)}
+    alarms.silence(KIND, case.pk, at=at, steps=gone)
+
+
+def settle(case: BreachCase, *, at: datetime) -> None:
+    """Silence each alarm whose step is done."""
+    done = [step.name for step in steps_of(case) if is_done(case, step.need)]
+    alarms.silence(KIND, case.pk, at=at, steps=done)
+
+
+def end(case: BreachCase, *, at: datetime) -> None:
+    """The case is closed: nothing of it sounds any more."""
+    alarms.silence(KIND, case.pk, at=at)
+
+
+def is_done(case: BreachCase, need: Need) -> bool:
+    """Whether what a step asks for has been done."""
+    return _DONE[need](case)
+
+
+def is_told(case: BreachCase, audience: Audience) -> bool:
+    """A letter to them left, or somebody decided that they are not told."""
+    if case.letters.filter(audience=audience, sent_at__isnull=False).exists():
+        return True
+    decision = decisions_of(case).get(audience)
+    return decision is not None and not decision.tells
+
+
+def _is_drafted(case: BreachCase) -> bool:
+    by_people = set(case.letters.filter(by_machine=False).values_list("audience", flat=True))
+    return all(
+        audience in by_people or is_told(case, audience)
+        for audience in (Audience.AUTHORITY, Audience.SUBJECTS)
+    )
+
+
+_DONE: Final[Mapping[Need, Callable[[BreachCase], bool]]] = MappingProxyType(
+    {
+        Need.NOTHING: lambda case: False,
+        Need.ACKNOWLEDGED: lambda case: case.acknowledged_at is not None,
+        Need.SCOPED: lambda case: case.scopes.exists(),
+        Need.GRADED: lambda case: bool(case.severity),
+        Need.FBR_TOLD: lambda case: is_told(case, Audience.FBR),
+        Need.TENANTS_TOLD: lambda case: is_told(case, Audience.TENANTS),
+        Need.DECIDED: lambda case: decisions_of(case).keys() == set(Audience),
+        Need.DRAFTED: _is_drafted,
+        Need.AUTHORITY_TOLD: lambda case: is_told(case, Audience.AUTHORITY),
+    }
+)

@@ -1,0 +1,243 @@
+"""Erase a person, a customer of a business or an address: what goes, goes; what law holds, waits.
+
+The ledger first, on the disk: whoever is erased stays erased, from whichever backup we come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts import staff, tenancy, traces
+from accounts.access import Actor
+from accounts.enums import StaffAction
+from accounts.models import Invitation, MailState, OutgoingMail, User
+from privacy.models import Erasure, ErasureState, Ticket
+from privacy.services import buyer_erasing, erasure_ledger, tombstones
+from privacy.services.erasure_plans import (
+    CLOSE_FIRST,
+    HOLD,
+    PlannedRow,
+    digest_of,
+    is_stopped,
+    plan_for,
+    resumes_on,
+)
+from privacy.services.tombstones import tombstone
+from privacy.subjects import Subject, SubjectKind
+from smartinvoicing.clock import karachi_date
+from smartinvoicing.errors import StateConflict
+
+__all__ = ["PlannedRow", "Receipt", "erase", "go_on", "plan_for", "tombstone", "with_letter"]
+
+SYSTEM: Final = Actor.system("privacy.erase")
+LOOK_AGAIN: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What became of each table, and its SHA-256. is_stopped: a legal hold keeps all of it."""
+
+    erasure_id: UUID
+    rows: tuple[PlannedRow, ...]
+    sha256: str
+    resumes_on: date | None
+    is_stopped: bool = False
+
+
+def erase(
+    subject: Subject,
+    *,
+    at: datetime,
+    actor: Actor,
+    request_id: UUID | None = None,
+    is_again: bool = False,
+) -> Receipt:
+    """Erase what can go, and remember to go on with the rest when its time has come.
+
+    Once is enough: a second call for the same subject finds nothing left to do.
+    is_again: it was done before, and a restore undid it: nobody is asked and no line is added.
+    Raises: StateConflict where somebody is the last owner of a business that is open.
+    """
+    if subject.kind is SubjectKind.TENANT:
+        raise ValueError("An account is closed, not erased at once: see closing.begin.")
+    rows = plan_for(subject, at=at)
+    if not is_again and any(row.deed == CLOSE_FIRST for row in rows):
+        raise StateConflict(
+            _("You are the only owner of a business. Close its account, or make another owner.")
+        )
+    erasure = _begun(subject, at=at, actor=actor, request_id=request_id)
+    if not is_again:
+        erasure_ledger.lay_down(_entry(erasure, rows))
+    stopped = is_stopped(subject)
+    if not stopped:
+        _DEEDS[subject.kind](subject, actor, at)
+    return _ended(erasure, rows, at=at, stopped=stopped)
+
+
+@transaction.atomic
+def _begun(subject: Subject, *, at: datetime, actor: Actor, request_id: UUID | None) -> Erasure:
+    """The row of the ledger; one that was begun and not ended is gone on with."""
+    key = erasure_ledger.key_of(subject)
+    known = Erasure.objects.filter(subject_key=key).exclude(state=ErasureState.DONE).first()
+    if known is not None:
+        return known
+    return Erasure.objects.create(
+        subject_kind=subject.kind,
+        subject_key=key,
+        user_id=subject.user_id,
+        tenant_id=subject.tenant_id,
+        buyer_id=subject.buyer_id,
+        asked_by=actor.name,
+        request_id=request_id,
+        at=at,
+    )
+
+
+def _entry(erasure: Erasure, rows: list[PlannedRow]) -> erasure_ledger.Entry:
+    return erasure_ledger.Entry(
+        id=erasure.pk,
+        subject_kind=erasure.subject_kind,
+        key=erasure.subject_key,
+        classes=tuple(sorted({row.retention.value for row in rows})),
+        at=erasure.at,
+    )
+
+
+@transaction.atomic
+def _ended(erasure: Erasure, rows: list[PlannedRow], *, at: datetime, stopped: bool) -> Receipt:
+    told = [row.as_dict() for row in rows]
+    again = _again(rows, at=at, stopped=stopped)
+    erasure.state = ErasureState.HELD if again else ErasureState.DONE
+    erasure.done_at, erasure.resumes_on = at, again
+    erasure.receipt, erasure.receipt_sha256 = told, digest_of(told)
+    if again is None:
+        erasure.user_id = erasure.buyer_id = None
+    erasure.save()
+    staff.record(
+        "privacy.erase",
+        StaffAction.ERASED,
+        erasure,
+        at=at,
+        tenant_id=erasure.tenant_id,
+        sha256=erasure.receipt_sha256,
+        kind=erasure.subject_kind,
+    )
+    return Receipt(
+        erasure_id=erasure.pk,
+        rows=tuple(rows),
+        sha256=erasure.receipt_sha256,
+        resumes_on=again,
+        is_stopped=stopped,
+    )
+
+
+def _again(rows: list[PlannedRow], *, at: datetime, stopped: bool) -> date | None:
+    """When somebody looks again; a hold of which nobody knows the end is asked each month."""
+    soon = karachi_date(at + LOOK_AGAIN)
+    if stopped:
+        return soon
+    day = resumes_on(rows)
+    return soon if day == date.max else day
+
+
+# --- each kind --------------------------------------------------------------------------------
+
+
+def _user(subject: Subject, actor: Actor, at: datetime) -> None:
+    user_id = subject.user_id
+    if user_id is None:
+        raise ValueError("Which person?")
+    if subject.tenant_id is not None:
+        tombstones.leave(subject.tenant_id, user_id, actor=actor, at=at)
+        return
+    user = User.objects.get(pk=user_id)
+    if not tombstones.is_tombstone(user):
+        tombstone(user, actor=actor, at=at)
+
+
+def _buyer(subject: Subject, actor: Actor, at: datetime) -> None:
+    if subject.tenant_id is None or subject.buyer_id is None:
+        raise ValueError("A customer is of a business.")
+    with tenancy.in_tenant(subject.tenant_id):
+        buyer_erasing.erase_buyer(subject.tenant_id, subject.buyer_id, actor=actor, at=at)
+
+
+def _address(subject: Subject, actor: Actor, at: datetime) -> None:
+    with transaction.atomic():
+        if subject.tenant_id is None:
+            tombstones.forget_invitations(subject.address)
+        else:
+            with tenancy.in_tenant(subject.tenant_id):
+                Invitation.objects.filter(email__iexact=subject.address).delete()
+        OutgoingMail.objects.filter(to__iexact=subject.address).delete()
+        Ticket.objects.filter(address_key__in=traces.keys_of(subject.address)).delete()
+
+
+_DEEDS: Final[dict[SubjectKind, Callable[[Subject, Actor, datetime], None]]] = {
+    SubjectKind.USER: _user,
+    SubjectKind.BUYER: _buyer,
+    SubjectKind.INVITEE: _address,
+    SubjectKind.LEAD: _address,
+}
+
+
+# --- afterwards -------------------------------------------------------------------------------
+
+
+def with_letter(erasure_id: UUID, mail_key: str) -> None:
+    """Remember the letter that tells the person: its row goes as soon as it has left."""
+    Erasure.objects.filter(pk=erasure_id).update(mail_key=mail_key)
+
+
+def go_on(*, at: datetime) -> int:
+    """Whatever was broken off, whatever law held until now, and the letters that have left.
+
+    Returns: how many erasures went on. One that cannot keeps none of the others back.
+    """
+    _forget_letters()
+    today = karachi_date(at)
+    due = Erasure.objects.filter(
+        Q(state=ErasureState.BEGUN, at__lt=at - timedelta(minutes=15))
+        | Q(state=ErasureState.HELD, resumes_on__lte=today)
+    )
+    count = 0
+    for erasure in due.exclude(subject_kind=SubjectKind.TENANT).order_by("at")[:100]:
+        subject = _subject_of(erasure)
+        if subject is not None:
+            erase(subject, at=at, actor=SYSTEM)
+            count += 1
+    return count
+
+
+def _subject_of(erasure: Erasure) -> Subject | None:
+    """None where only an address was known: it is gone, and so is all that had it."""
+    if erasure.user_id is None and erasure.buyer_id is None:
+        return None
+    return Subject(
+        SubjectKind(erasure.subject_kind),
+        user_id=erasure.user_id,
+        tenant_id=erasure.tenant_id,
+        buyer_id=erasure.buyer_id,
+    )
+
+
+def _forget_letters() -> None:
+    waiting: dict[str, Any] = {"state": MailState.WAITING}
+    for erasure in Erasure.objects.exclude(mail_key="")[:100]:
+        letters = OutgoingMail.objects.filter(key=erasure.mail_key)
+        if not letters.filter(**waiting).exists():
+            letters.delete()
+            Erasure.objects.filter(pk=erasure.pk).update(mail_key="")
+
+
+def held(rows: list[PlannedRow]) -> list[PlannedRow]:
+    """What stays for now."""
+    return [row for row in rows if row.deed == HOLD]

@@ -1,0 +1,63 @@
+"""All rows that go with a person, outside the businesses: ours by their class, and of packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.db.models import Q
+
+from accounts import traces
+from accounts.models import OutgoingMail, User
+from accounts.tenancy import TenantModel
+from privacy.models import Ticket
+from smartinvoicing.classified import Retention
+
+# What stays although its person goes: proofs and registers keep a number that leads to nobody.
+KEPT: Final = frozenset(
+    {Retention.TAX, Retention.PRF, Retention.REG, Retention.STAFF, Retention.REFERENCE}
+)
+_AXES: Final = (AccessAttempt, AccessFailureLog, AccessLog)
+
+
+def of(user: User) -> Iterator[tuple[models.QuerySet[Any], Retention]]:
+    """Querysets of what is deleted with a person, children before what they point at."""
+    confirmations = EmailConfirmation.objects.filter(email_address__user=user)
+    yield confirmations, Retention.TMP
+    yield EmailAddress.objects.filter(user=user), Retention.ACC
+    yield Authenticator.objects.filter(user=user), Retention.ACC
+    keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
+    yield Session.objects.filter(session_key__in=list(keys)), Retention.TMP
+    yield UserSession.objects.filter(user=user), Retention.SEC
+    for model in _AXES:
+        yield model.objects.filter(username__iexact=user.email), Retention.SEC
+    yield OutgoingMail.objects.filter(Q(user_id=user.pk) | Q(to__iexact=user.email)), Retention.LOG
+    # Questions from their address, before they had an account or by mail.
+    keys = traces.keys_of(user.email)
+    yield Ticket.objects.filter(user_id=None, address_key__in=keys), Retention.SUP
+    for found in ours():
+        manager = found._meta.default_manager
+        if manager is not None:
+            yield manager.filter(user_id=user.pk), Retention(found.Privacy.retention)  # type: ignore[attr-defined]  # the model is known at run time
+
+
+@cache
+def ours() -> tuple[type[models.Model], ...]:
+    """Our own tables outside the wall that have rows of a person and do not outlive them."""
+    return tuple(
+        model
+        for model in apps.get_models()
+        if hasattr(model, "Privacy")
+        and model is not OutgoingMail
+        and not issubclass(model, TenantModel)
+        and model.Privacy.retention not in KEPT
+        and any(each.attname == "user_id" for each in model._meta.concrete_fields)
+    )

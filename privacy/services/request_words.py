@@ -1,0 +1,103 @@
+"""What a person wrote to us, sealed: the tables tell it to nobody who only reads them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.urls import reverse
+
+from accounts import traces
+from accounts.models import User
+from privacy.models import RequestChannel, RequestEvent, SubjectRequest
+from smartinvoicing import crypto
+
+OURS = "platform"  # in the place of a tenant
+_LINK = signing.Signer(salt="privacy.request")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Who asks from where, and what. facts: what they know of an invoice, to prove who they are."""
+
+    address: str = ""
+    name: str = ""
+    text: str = ""
+    fbr_number: str = ""
+    number: str = ""
+    total: str = ""
+    day: str = ""
+
+
+def seal(row: SubjectRequest | RequestEvent, words: Mapping[str, object]) -> bytes:
+    """The words as they stand in this row, and in no other."""
+    return crypto.seal(json.dumps(words), tenant_id=OURS, place=_place(row))
+
+
+def unseal(row: SubjectRequest | RequestEvent) -> dict[str, str]:
+    """The words again; none where none were said, or they are gone."""
+    if not row.sealed:
+        return {}
+    words: dict[str, str] = json.loads(
+        crypto.unseal(bytes(row.sealed), tenant_id=OURS, place=_place(row))
+    )
+    return words
+
+
+def _place(row: SubjectRequest | RequestEvent) -> str:
+    return f"{row._meta.db_table}/{row.pk}/sealed"
+
+
+def said(request: SubjectRequest) -> Said:
+    return Said(**unseal(request))
+
+
+def write(request: SubjectRequest, words: Said) -> None:
+    """Into the row, which is not saved yet."""
+    request.sealed = seal(request, asdict(words))
+    request.address_key = traces.key_of(words.address) if words.address else ""
+
+
+def forget(request: SubjectRequest) -> None:
+    """The person is erased: what they wrote and from where goes too. The row stays as proof."""
+    request.sealed, request.address_key = b"", ""
+    SubjectRequest.objects.filter(pk=request.pk).update(sealed=b"", address_key="")
+
+
+def address_of(request: SubjectRequest) -> str:
+    """Where to answer: what they gave, else the address of their account; "" when it is gone."""
+    given = said(request).address
+    if given or request.user_id is None:
+        return given
+    found = User.objects.filter(pk=request.user_id, is_active=True).values_list("email", flat=True)
+    return found.first() or ""
+
+
+def key_for(use: str) -> bytes:
+    """A key of its own for one use, from the newest of this installation."""
+    return hmac.new(settings.FIELD_KEYS[0], use.encode(), "sha256").digest()
+
+
+def secret_of(request_id: UUID) -> str:
+    """What stands in the link by which somebody without an account follows their request."""
+    return _LINK.sign(request_id.hex)
+
+
+def request_behind(secret: str) -> UUID | None:
+    """Whose link it is; None for one that we did not make."""
+    try:
+        return UUID(_LINK.unsign(secret))
+    except (signing.BadSignature, ValueError):
+        return None
+
+
+def page_of(request: SubjectRequest) -> str:
+    """The whole address of the page on which this person follows it."""
+    if request.channel == RequestChannel.PROFILE:
+        return settings.PUBLIC_URL + reverse("privacy:mine_request", args=[request.pk])
+    return settings.PUBLIC_URL + reverse("privacy:request", args=[secret_of(request.pk)])

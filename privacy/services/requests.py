@@ -1,0 +1,211 @@
+"""A request comes in: kept, answered at once, its clocks started. What then: `deciding`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from accounts import staff, tenancy, traces
+from accounts.access import Actor
+from accounts.enums import Desk, StaffAction
+from accounts.models import User
+from privacy import deadlines
+from privacy.models import (
+    ENDED,
+    Hat,
+    RequestChannel,
+    RequestState,
+    RequestType,
+    SubjectRequest,
+)
+from privacy.services import clocks, request_words, rights_mail
+from privacy.services.request_states import note, transition
+from privacy.services.request_words import Said
+from privacy.subjects import Subject, SubjectKind
+from smartinvoicing.celery import tell
+from smartinvoicing.errors import NotFound
+
+A_DAY: Final = 5  # from one address; more are kept as none
+TASK: Final = "privacy.look_up_requests"
+
+
+@transaction.atomic
+def receive(
+    *,
+    type: RequestType,  # noqa: A002 -- the word of the law
+    channel: RequestChannel,
+    at: datetime,
+    user_id: UUID | None = None,
+    said: Said | None = None,
+    address: str = "",
+    text: str = "",
+    tenant_id: UUID | None = None,
+    buyer_id: UUID | None = None,
+    language: str = "en",
+    mail_key: str | None = None,
+    by: Actor | None = None,
+) -> SubjectRequest:
+    """Keep it, say at once that it came and until when it is decided, start its clocks.
+
+    said: all that they wrote, where it is more than an address and a text.
+    tenant_id, buyer_id: of a customer of a business, where who enters it knows them.
+    """
+    words = said or Said(address=address, text=text)
+    request = SubjectRequest(
+        type=type,
+        channel=channel,
+        subject_kind=_kind(user_id, buyer_id),
+        hat=Hat.PROCESSOR if tenant_id else Hat.CONTROLLER,
+        state_at=at,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        buyer_id=buyer_id,
+        language=language if language in {"en", "ur"} else "en",
+        mail_key=mail_key,
+        received_at=at,
+        due_at=deadlines.decision_due(at),
+        human_due_at=deadlines.working_days_after(at, deadlines.HUMAN_DAYS),
+    )
+    request_words.write(request, words)
+    request.duplicate_of = _same_before(request)
+    request.save(force_insert=True)
+    whose = by or Actor.system(f"privacy.{channel}")
+    note(request, "received", by=whose, at=at, became=RequestState.RECEIVED)
+    clocks.start(request)
+    rights_mail.open_task(request, at=at)
+    rights_mail.tell_person(request, "request_received", key="received", at=at)
+    return request
+
+
+def _kind(user_id: UUID | None, buyer_id: UUID | None) -> SubjectKind:
+    if user_id is not None:
+        return SubjectKind.USER
+    return SubjectKind.BUYER if buyer_id is not None else SubjectKind.LEAD
+
+
+def _same_before(request: SubjectRequest) -> SubjectRequest | None:
+    """The oldest open one of the same person for the same: both are answered together."""
+    same = SubjectRequest.objects.filter(type=request.type, closed_at=None, duplicate_of=None)
+    if request.user_id is not None:
+        same = same.filter(user_id=request.user_id)
+    elif request.address_key:
+        same = same.filter(address_key=request.address_key)
+    else:
+        return None
+    return same.order_by("received_at").first()
+
+
+@transaction.atomic
+def from_stranger(
+    *,
+    type: RequestType,  # noqa: A002 -- the word of the law
+    channel: RequestChannel,
+    said: Said,
+    at: datetime,
+    language: str = "en",
+    mail_key: str | None = None,
+) -> SubjectRequest | None:
+    """From somebody who is not signed in. Who they are is looked up later, by a task.
+
+    None, with nothing kept and nothing mailed, where this address wrote too often today.
+    """
+    key = traces.key_of(said.address)
+    lately = SubjectRequest.objects.filter(address_key=key, received_at__gt=at - timedelta(days=1))
+    if lately.count() >= A_DAY:
+        return None
+    request = receive(
+        type=type, channel=channel, at=at, said=said, language=language, mail_key=mail_key
+    )
+    by = Actor.system(f"privacy.{channel}")
+    transition(request, RequestState.IDENTITY_PENDING, by=by, at=at, what="proof.wanted")
+    transaction.on_commit(lambda: tell(TASK))
+    return request
+
+
+def to_look_up() -> list[SubjectRequest]:
+    """Those of strangers of whom nobody has looked up yet who they may be."""
+    waiting = SubjectRequest.objects.filter(
+        state=RequestState.IDENTITY_PENDING, looked_up_at=None
+    ).order_by("received_at")
+    return list(waiting[:100])
+
+
+@transaction.atomic
+def enter(
+    *,
+    type: RequestType,  # noqa: A002 -- the word of the law
+    said: Said,
+    by: User,
+    at: datetime,
+    language: str = "en",
+) -> SubjectRequest:
+    """Somebody of ours enters what came by letter or telephone. Raises: NotAllowed."""
+    staff.allow(by, Desk.WORK_REQUESTS)
+    request = receive(
+        type=type,
+        channel=RequestChannel.STAFF,
+        at=at,
+        said=said,
+        language=language,
+        by=Actor.staff(by.pk),
+    )
+    transition(
+        request,
+        RequestState.IDENTITY_PENDING,
+        by=Actor.staff(by.pk),
+        at=at,
+        what="proof.wanted",
+    )
+    staff.record(by, StaffAction.ADDED, request, at=at, type=str(type))
+    if said.address:
+        transaction.on_commit(lambda: tell(TASK))
+    return request
+
+
+@transaction.atomic
+def take_back(request: SubjectRequest, *, by: Actor, at: datetime) -> None:
+    """The person wants it no longer. Raises: StateConflict when it has ended."""
+    transition(request, RequestState.WITHDRAWN, by=by, at=at, what="withdrawn")
+
+
+# --- questions --------------------------------------------------------------------------------
+
+
+def subject_of(request: SubjectRequest) -> Subject:
+    """Whose data it is about, for the planner, the eraser and the export."""
+    return Subject(
+        kind=SubjectKind(request.subject_kind),
+        user_id=request.user_id if request.subject_kind == SubjectKind.USER else None,
+        tenant_id=request.tenant_id if request.subject_kind == SubjectKind.BUYER else None,
+        buyer_id=request.buyer_id,
+        address=request_words.said(request).address
+        if request.subject_kind in {SubjectKind.LEAD, SubjectKind.INVITEE}
+        else "",
+    )
+
+
+def of_user(user_id: UUID) -> QuerySet[SubjectRequest]:
+    return SubjectRequest.objects.filter(user_id=user_id).order_by("-received_at")
+
+
+def of_business() -> QuerySet[SubjectRequest]:
+    """What was handed to the business of the scope; the table itself is the platform's."""
+    return SubjectRequest.objects.filter(
+        tenant_id=tenancy.current_tenant_id(), hat=Hat.PROCESSOR, forwarded_at__isnull=False
+    ).order_by(F("closed_at").asc(nulls_first=True), "due_at")
+
+
+def one_of(rows: QuerySet[SubjectRequest], request_id: UUID) -> SubjectRequest:
+    """Raises: NotFound, whether it never was or is somebody else's."""
+    found = rows.filter(pk=request_id).first()
+    if found is None:
+        raise NotFound("There is no such request.")
+    return found
+
+
+def is_open(request: SubjectRequest) -> bool:
+    return request.state not in ENDED
