@@ -172,7 +172,12 @@ ROW_RULES: Final = (
         along=(("privacy_requestevent", "request_id"), ("privacy_identityproof", "request_id")),
     ),
     _row("privacy_exportfile", Retention.TMP, "expires_at", role=roles.PURGE),
-    _row("privacy_erasure", Retention.REG, "done_at", role=roles.PURGE),
+    _row(
+        "privacy_erasure",
+        Retention.REG,
+        "(CASE WHEN r.state = 'done' THEN r.done_at END)",
+        role=roles.PURGE,
+    ),
     _row(
         "privacy_closure",
         Retention.REG,
@@ -242,14 +247,6 @@ ROW_RULES: Final = (
         "coalesce(r.exported_at, r.refused_at, r.approved_at)",
         role=roles.PURGE,
     ),
-    _row(
-        "privacy_checkrun",
-        Retention.REG,
-        "at",
-        along=(("privacy_checkresult", "run_id"),),
-        role=roles.PURGE,
-    ),
-    _row("privacy_egressstatement", Retention.REG, "signed_at", role=roles.PURGE),
     _row("privacy_purgefile", Retention.REG, "gone_at", role=roles.PURGE),
     _row("privacy_purgebatch", Retention.REG, "at", role=roles.PURGE),
     _row("privacy_purgereceipt", Retention.REG, "at", role=roles.PURGE),

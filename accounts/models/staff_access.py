@@ -19,6 +19,7 @@ from smartinvoicing.ids import uuid7
 
 WINDOW_LONGEST: Final = timedelta(hours=24)
 GLASS_LASTS: Final = timedelta(minutes=60)
+ALONE_ONCE_IN: Final = timedelta(hours=24)  # by one person, at one business
 GLASS_ALONE: Final = timedelta(minutes=15)
 REVIEW_WITHIN: Final = timedelta(days=3)
 

@@ -9,7 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused
+from smtplib import (
+    SMTPDataError,
+    SMTPNotSupportedError,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+)
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +35,12 @@ logger = logging.getLogger(__name__)
 CLAIM: Final = timedelta(minutes=5)
 KEPT: Final = timedelta(days=3)  # without a mail server for longer, it is given up
 MOST: Final = 50
+# What a server says of one mail; all else says that there is no server.
+OF_THE_MAIL: Final = (SMTPDataError, SMTPNotSupportedError, SMTPSenderRefused)
+
+
+class ServerAway(Exception):
+    """Nobody takes mail just now."""
 
 
 def post(
@@ -69,17 +80,24 @@ def post(
 
 
 def deliver_due(*, at: datetime) -> int:
-    """Carry what is due, oldest first; how many mails left. A copy of the database sends none."""
+    """Carry what is due, oldest first; how many mails left. A copy of the database sends none.
+
+    One that cannot be written or is not taken waits for its next try, and keeps none back.
+    """
     if not arming.is_armed():
         return 0
     sent = 0
     while claimed := _claimed(at):
         for mail in claimed:
-            state = _carry(mail)
-            if state is None:
+            try:
+                state = _carry(mail)
+            except ServerAway:
                 _wait(mail, at)
                 return sent  # the others would wait for the same server
-            _end(mail, state, at)
+            if state is None:
+                _wait(mail, at)
+            else:
+                _end(mail, state, at)
             sent += state == MailState.SENT
     return sent
 
@@ -97,7 +115,10 @@ def _claimed(at: datetime) -> list[OutgoingMail]:
 
 
 def _carry(mail: OutgoingMail) -> MailState | None:
-    """What became of it; None when the server cannot be spoken to."""
+    """What became of it; None when it cannot be written, or is not taken as it is.
+
+    Raises: ServerAway when the mail server cannot be spoken to.
+    """
     if mail.purpose and not consents.may_mail(
         Purpose(mail.purpose), address=mail.to, user_id=mail.user_id
     ):
@@ -107,8 +128,14 @@ def _carry(mail: OutgoingMail) -> MailState | None:
             line.send_messages([_letter(mail)])
     except SMTPRecipientsRefused:
         return MailState.REFUSED
-    except (OSError, SMTPException) as error:
+    except OF_THE_MAIL as error:
+        logger.warning("mail.not_taken", extra={"failure": type(error).__name__})
+        return None
+    except OSError as error:  # all that smtplib raises else is one of these
         logger.warning("mail.not_sent", extra={"failure": type(error).__name__})
+        raise ServerAway from error
+    except Exception:  # its words or its address: whatever it is, the others go
+        logger.exception("mail.not_written", extra={"mail": str(mail.pk)})
         return None
     return MailState.SENT
 

@@ -32,7 +32,11 @@ def give(*, email: str, role: StaffRole, why: str, by: User, at: datetime) -> St
     digest = four_eyes.digest_of(person=person.pk, role=role.value)
     try:
         with transaction.atomic():
-            four_eyes.spend(DEED, person, digest=digest, by=by, at=at)
+            agreed = four_eyes.spend(DEED, person, digest=digest, by=by, at=at)
+            if agreed.answered_by_id == person.pk:
+                raise StateConflict(
+                    _("Whoever gets a role does not agree to it. Ask a third person.")
+                )
     except NotAllowed:
         four_eyes.ask(DEED, person, digest=digest, why=_asked(role, why), by=by, at=at)
         return None

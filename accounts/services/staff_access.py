@@ -21,7 +21,12 @@ from accounts import audit, four_eyes, staff, tenancy
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Desk, NoticeKind, Permission, StaffAction, StaffRole
 from accounts.models import Approval, BreakGlass, GlassEnd, StaffTie, SupportWindow, Tenant, User
-from accounts.models.staff_access import GLASS_ALONE, GLASS_LASTS, WINDOW_LONGEST
+from accounts.models.staff_access import (
+    ALONE_ONCE_IN,
+    GLASS_ALONE,
+    GLASS_LASTS,
+    WINDOW_LONGEST,
+)
 from accounts.services import mailing, notices
 from smartinvoicing.errors import NotAllowed, NotFound, RuleViolation, StateConflict
 
@@ -218,6 +223,11 @@ def _refuse_glass(tenant_id: UUID, reason: str, ticket: str, user: User, at: dat
         raise NotAllowed(_("You are tied to this business. Somebody else has to look."))
     if _live_glass(user, tenant_id, at) is not None:
         raise StateConflict(_("You may look at this business already."))
+    alone = BreakGlass.objects.filter(staff=user, tenant_id=tenant_id, confirmed_at=None)
+    if alone.filter(opened_at__gt=at - ALONE_ONCE_IN).exists():
+        raise NotAllowed(
+            _("Nobody agreed when you looked at this business last. Somebody else has to look.")
+        )
 
 
 def digest_of(glass: BreakGlass) -> str:

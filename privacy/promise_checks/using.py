@@ -71,9 +71,13 @@ def accounts_are_guarded(at: datetime) -> Verdict:
 
 
 def mail_leaves(at: datetime) -> Verdict:
-    waiting = OutgoingMail.objects.filter(state=MailState.WAITING, send_after__lt=at - STUCK)
-    if stuck := waiting.count():
+    tried = OutgoingMail.objects.filter(state=MailState.WAITING, tries__gt=0)
+    unread = OutgoingMail.objects.filter(state=MailState.WAITING, send_after__lt=at - STUCK)
+    if stuck := (tried.filter(made_at__lt=at - STUCK) | unread).count():
         return Broken(_("%(n)s messages have waited for more than an hour."), {"n": stuck})
+    lost = OutgoingMail.objects.filter(state=MailState.GIVEN_UP, done_at__gt=at - timedelta(days=1))
+    if many := lost.count():
+        return Broken(_("%(n)s messages were given up since yesterday."), {"n": many})
     return Kept(_("No message has waited for more than an hour."))
 
 

@@ -58,6 +58,11 @@ def silence(kind: str, about: UUID, *, at: datetime, steps: Iterable[str] | None
     alarms.update(silenced_at=at)
 
 
+def revive(kind: str, about: UUID, *, steps: Iterable[str]) -> None:
+    """What was done is not done any more: these sound again, late where their time has passed."""
+    Alarm.objects.filter(kind=kind, about=about, step__in=list(steps)).update(silenced_at=None)
+
+
 def sound_due(*, at: datetime) -> int:
     """Sound what is due, each once, in the order of their times; how many sounded.
 

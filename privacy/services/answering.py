@@ -154,8 +154,16 @@ def _failed(export: ExportFile, at: datetime) -> None:
 
 
 def look_up_due(*, at: datetime) -> int:
-    """Look up who may have written, and mail the codes; how many requests."""
-    waiting = requests.to_look_up()
-    for request in waiting:
-        identity.look_up(request, at=at)
-    return len(waiting)
+    """Look up who may have written, and mail the codes; how many requests.
+
+    One that cannot be looked up is tried again at the next run, and keeps none of the others back.
+    """
+    looked_up = 0
+    for request in requests.to_look_up():
+        try:
+            identity.look_up(request, at=at)
+        except Exception:
+            logger.exception("request.not_looked_up", extra={"request": str(request.pk)})
+        else:
+            looked_up += 1
+    return looked_up

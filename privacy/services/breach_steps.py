@@ -41,9 +41,11 @@ def set_all(case: BreachCase, *, at: datetime) -> None:
 
 
 def settle(case: BreachCase, *, at: datetime) -> None:
-    """Silence each alarm whose step is done."""
-    done = [step.name for step in steps_of(case) if is_done(case, step.need)]
+    """Silence each alarm whose step is done; let those sound whose step is not, or no longer."""
+    steps = steps_of(case)
+    done = {step.name for step in steps if is_done(case, step.need)}
     alarms.silence(KIND, case.pk, at=at, steps=done)
+    alarms.revive(KIND, case.pk, steps={step.name for step in steps} - done)
 
 
 def end(case: BreachCase, *, at: datetime) -> None:

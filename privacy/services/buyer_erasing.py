@@ -14,6 +14,7 @@ from accounts.enums import AuditAction
 from accounts.models import IdempotencyKey
 from invoices.enums import State
 from invoices.models import Buyer, Invoice
+from invoices.services import printing
 from privacy.services import closed_tables
 
 _DRAFT: Final = dict.fromkeys(
@@ -34,6 +35,8 @@ def erase_buyer(tenant_id: UUID, buyer_id: UUID, *, actor: Actor, at: datetime) 
             return
         _forget_answers(buyer)
         drafts = Invoice.objects.filter(buyer_id=buyer_id, state=State.DRAFT)
+        for draft in drafts:
+            printing.forget_drafts(draft)
         drafts.update(buyer=None, **_DRAFT)
         _name, values = closed_tables.BLANKS[Buyer]
         Buyer.objects.filter(pk=buyer_id).update(**values, restricted_at=at)

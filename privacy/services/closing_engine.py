@@ -34,8 +34,6 @@ from privacy.models import (
     ClosureState,
     Erasure,
     ErasureState,
-    HoldScope,
-    LegalHold,
 )
 from privacy.rules import model_of
 from privacy.services import (
@@ -154,7 +152,7 @@ def _step(closure: Closure, step: str, at: datetime, **facts: Any) -> None:
 def _is_held(closure: Closure, at: datetime) -> bool:
     """A court or an authority wants all of it kept: nothing is deleted until that is lifted."""
     with tenancy.in_tenant(closure.tenant_id), transaction.atomic():
-        held = LegalHold.objects.filter(scope=HoldScope.TENANT, lifted_at=None).exists()
+        held = tenant_purge.is_kept(closure.tenant_id, at=at)
     if held:
         desk.open_task(
             HELD,
@@ -169,8 +167,8 @@ def _is_held(closure: Closure, at: datetime) -> bool:
     return held
 
 
-def _begin_purge(closure: Closure, at: datetime) -> None:
-    """From here there is no way back: the ledger knows it before the first row goes."""
+def _lay_down(closure: Closure, at: datetime) -> None:
+    """On the disk, outside the database: from now on no backup brings this business back."""
     subject = Subject(SubjectKind.TENANT, tenant_id=closure.tenant_id)
     erasure, _made = Erasure.objects.get_or_create(
         subject_key=erasure_ledger.key_of(subject),
@@ -188,11 +186,16 @@ def _begin_purge(closure: Closure, at: datetime) -> None:
             begun_at=closure.begun_at,
         )
     )
+
+
+def _begin_purge(closure: Closure, at: datetime) -> None:
+    """From here there is no way back: the ledger knows it before the first row goes."""
     with tenancy.in_tenant(closure.tenant_id), transaction.atomic():
-        words = closing.opened(closure) | {"words": _words(closure)}
         held = closing.locked(closure)
         if held.state != ClosureState.BEGUN:
             return  # somebody was faster, or opened it again
+        words = closing.opened(held) | {"words": _words(held)}
+        _lay_down(held, at)
         held.state = ClosureState.PURGING
         held.save(update_fields=["state"])
         closing.keep_sealed(held, words)

@@ -214,6 +214,7 @@ def erase_at_desk(request: SubjectRequest, *, why: str, by: User, at: datetime) 
     Returns: the question that waits for the second person, None when it is done.
     """
     staff.allow(by, Desk.WORK_REQUESTS)
+    _lock_open(request)
     _refuse_unproved(request)
     _refuse_business(request)
     waiting = _agreed(ERASE, request, why.strip(), by, at)
@@ -223,6 +224,18 @@ def erase_at_desk(request: SubjectRequest, *, why: str, by: User, at: datetime) 
     erase(request, actor=Actor.staff(by.pk), at=at)
     staff.record(by, StaffAction.ERASED, request, at=at, why=why)
     return None
+
+
+def _lock_open(request: SubjectRequest) -> None:
+    """Nobody ends it while we erase: what the ledger says must be what was done.
+
+    Raises: StateConflict when it has ended; RuleViolation where nobody asked to be erased.
+    """
+    held = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+    if held.closed_at is not None:
+        raise StateConflict(_("This request has ended."))
+    if held.type != RequestType.ERASURE:
+        raise RuleViolation(_("Nobody asked to be erased."))
 
 
 def digest_of(request: SubjectRequest, deed: str, why: str) -> str:

@@ -5,6 +5,7 @@ The ledger first, on the disk: whoever is erased stays erased, from whichever ba
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,12 +16,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import staff, tenancy, traces
+from accounts import consents, staff, tenancy, traces
 from accounts.access import Actor
 from accounts.enums import StaffAction
-from accounts.models import Invitation, MailState, OutgoingMail, User
+from accounts.models import Invitation, MailState, OutgoingMail, SuppressionReason, User
 from privacy.models import Erasure, ErasureState, Ticket
-from privacy.services import buyer_erasing, erasure_ledger, tombstones
+from privacy.services import buyer_erasing, desk, erasure_ledger, stops, tombstones
 from privacy.services.erasure_plans import (
     CLOSE_FIRST,
     HOLD,
@@ -29,6 +30,7 @@ from privacy.services.erasure_plans import (
     is_stopped,
     plan_for,
     resumes_on,
+    tenants_of,
 )
 from privacy.services.tombstones import tombstone
 from privacy.subjects import Subject, SubjectKind
@@ -36,6 +38,8 @@ from smartinvoicing.clock import karachi_date
 from smartinvoicing.errors import StateConflict
 
 __all__ = ["PlannedRow", "Receipt", "erase", "go_on", "plan_for", "tombstone", "with_letter"]
+
+logger = logging.getLogger(__name__)
 
 SYSTEM: Final = Actor.system("privacy.erase")
 LOOK_AGAIN: Final = timedelta(days=30)
@@ -76,9 +80,12 @@ def erase(
     erasure = _begun(subject, at=at, actor=actor, request_id=request_id)
     if not is_again:
         erasure_ledger.lay_down(_entry(erasure, rows))
-    stopped = is_stopped(subject)
-    if not stopped:
-        _DEEDS[subject.kind](subject, actor, at)
+    with transaction.atomic():
+        for tenant_id in tenants_of(subject):
+            stops.wait_for_holds(tenant_id)
+        stopped = is_stopped(subject)
+        if not stopped:
+            _DEEDS[subject.kind](subject, actor, at)
     return _ended(erasure, rows, at=at, stopped=stopped)
 
 
@@ -172,6 +179,7 @@ def _buyer(subject: Subject, actor: Actor, at: datetime) -> None:
 
 def _address(subject: Subject, actor: Actor, at: datetime) -> None:
     with transaction.atomic():
+        consents.suppress(subject.address, why=SuppressionReason.ERASED, at=at)
         if subject.tenant_id is None:
             tombstones.forget_invitations(subject.address)
         else:
@@ -211,8 +219,16 @@ def go_on(*, at: datetime) -> int:
     count = 0
     for erasure in due.exclude(subject_kind=SubjectKind.TENANT).order_by("at")[:100]:
         subject = _subject_of(erasure)
-        if subject is not None:
+        if subject is None:
+            continue
+        try:
             erase(subject, at=at, actor=SYSTEM)
+        except Exception:
+            logger.exception("erasure.stuck", extra={"erasure": str(erasure.pk)})
+            title = _("An erasure cannot go on")
+            desk.open_task("erasure_stuck", str(erasure.pk), title=title, at=at)
+        else:
+            desk.done("erasure_stuck", str(erasure.pk), at=at)
             count += 1
     return count
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, models, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import selectors, tenancy, traces
@@ -38,7 +39,8 @@ _DOCUMENTS: Final = """
            EXISTS (
                SELECT 1 FROM privacy_legalhold h
                WHERE h.tenant_id = i.tenant_id AND h.lifted_at IS NULL
-                 AND (h.scope = 'tenant' OR h.covers IN (i.id, i.original_id, i.legal_entity_id)
+                 AND (h.scope = 'tenant'
+                      OR h.covers IN (i.id, i.original_id, i.legal_entity_id, i.buyer_id)
                       OR i.invoice_date BETWEEN h.from_on AND h.to_on)
            ) AS is_held,
            count(*)
@@ -77,16 +79,25 @@ def plan_for(subject: Subject, *, at: datetime) -> list[PlannedRow]:
 
 
 def is_stopped(subject: Subject) -> bool:
-    """Whether a legal hold on a whole business keeps all that is known of this subject."""
-    tenants = [subject.tenant_id] if subject.tenant_id else []
-    if subject.kind is SubjectKind.USER and subject.user_id and not tenants:
-        tenants = [row.tenant_id for row in selectors.memberships_of(subject.user_id)]
-    return any(_is_held(tenant_id) for tenant_id in tenants)
+    """Whether a legal hold on a whole business, or on this customer, keeps all of this subject."""
+    return any(_is_held(tenant_id, subject.buyer_id) for tenant_id in tenants_of(subject))
 
 
-def _is_held(tenant_id: UUID) -> bool:
+def tenants_of(subject: Subject) -> list[UUID]:
+    """The businesses in which a hold may stand in the way of erasing this subject."""
+    if subject.tenant_id is not None:
+        return [subject.tenant_id]
+    if subject.kind is SubjectKind.USER and subject.user_id is not None:
+        return [row.tenant_id for row in selectors.memberships_of(subject.user_id)]
+    return []
+
+
+def _is_held(tenant_id: UUID, buyer_id: UUID | None) -> bool:
+    covers = Q(scope=HoldScope.TENANT)
+    if buyer_id is not None:
+        covers |= Q(scope=HoldScope.BUYER, covers=buyer_id)
     with tenancy.in_tenant(tenant_id), transaction.atomic():
-        return LegalHold.objects.filter(scope=HoldScope.TENANT, lifted_at=None).exists()
+        return LegalHold.objects.filter(covers, lifted_at=None).exists()
 
 
 # --- each kind --------------------------------------------------------------------------------

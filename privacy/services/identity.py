@@ -40,6 +40,7 @@ TRIES: Final = 5
 CODES_A_DAY: Final = 3
 LIVES: Final = timedelta(hours=1)
 DIGITS: Final = 8
+MOST_RUPEES: Final = Decimal(10) ** 15  # no document has room for more
 SYSTEM: Final = Actor.system("privacy.identity")
 
 
@@ -106,7 +107,7 @@ def _amount(text: str) -> Decimal | None:
         number = Decimal(text.replace(",", "").strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number) < MOST_RUPEES else None
 
 
 def _day(text: str) -> date | None:

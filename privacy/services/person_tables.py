@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any, Final
 
 from allauth.account.models import EmailAddress, EmailConfirmation
@@ -37,16 +38,28 @@ def of(user: User) -> Iterator[tuple[models.QuerySet[Any], Retention]]:
     keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
     yield Session.objects.filter(session_key__in=list(keys)), Retention.TMP
     yield UserSession.objects.filter(user=user), Retention.SEC
+    theirs = addresses_of(user)
     for model in _AXES:
-        yield model.objects.filter(username__iexact=user.email), Retention.SEC
-    yield OutgoingMail.objects.filter(Q(user_id=user.pk) | Q(to__iexact=user.email)), Retention.LOG
-    # Questions from their address, before they had an account or by mail.
-    keys = traces.keys_of(user.email)
-    yield Ticket.objects.filter(user_id=None, address_key__in=keys), Retention.SUP
+        yield model.objects.filter(_any("username", theirs)), Retention.SEC
+    mails = OutgoingMail.objects.filter(Q(user_id=user.pk) | _any("to", theirs))
+    yield mails, Retention.LOG
+    # Questions from their addresses, before they had an account or by mail.
+    known = [key for address in theirs for key in traces.keys_of(address)]
+    yield Ticket.objects.filter(user_id=None, address_key__in=known), Retention.SUP
     for found in ours():
         manager = found._meta.default_manager
         if manager is not None:
             yield manager.filter(user_id=user.pk), Retention(found.Privacy.retention)  # type: ignore[attr-defined]  # the model is known at run time
+
+
+def addresses_of(user: User) -> list[str]:
+    """The address that they sign in with, and every other one that they proved or began to."""
+    others = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
+    return sorted({user.email, *others})
+
+
+def _any(field: str, addresses: list[str]) -> Q:
+    return reduce(or_, (Q(**{f"{field}__iexact": each}) for each in addresses))
 
 
 @cache

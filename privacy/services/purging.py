@@ -1,4 +1,4 @@
-"""Deleting, batch by batch: files first, then rows with what hangs on them, and the note of it.
+"""Deleting, batch by batch: rows with what hangs on them, their files, and the note of it.
 
 Each batch is one transaction of the role that may do it. It takes the lock that a hold needs to
 be placed, asks again what may go, and writes its line in the same transaction: what a kill
@@ -26,7 +26,7 @@ from accounts import tenancy
 from privacy import rules
 from privacy.models import PurgeFile, PurgeRun
 from privacy.rules import FILES, Rule
-from privacy.services import purge_queries
+from privacy.services import purge_queries, stops
 from privacy.services.purge_queries import Moment
 from smartinvoicing.crashpoint import crashpoint
 from smartinvoicing.ids import uuid7
@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 MODULO: Final = 1 << 256
 LOCK_S: Final = 10
 STATEMENT_S: Final = 300
-HOLD_LOCK: Final = "SELECT pg_advisory_xact_lock_shared(hashtextextended('hold ' || %s, 0))"
 NOTE: Final = (
     "INSERT INTO privacy_purgebatch"
     ' (id, run_id, "table", business, at, records, rows, digests)'
@@ -161,7 +160,7 @@ def _name_of(refused: BaseException) -> str:
 def _wait_for_holds(cursor: Any, tenant_id: UUID | None) -> None:
     """A hold that is being placed is waited for; the next one waits for us."""
     if tenant_id is not None:
-        cursor.execute(HOLD_LOCK, [str(tenant_id)])
+        cursor.execute(stops.HOLD_LOCK, [str(tenant_id)])
 
 
 def _candidates(
@@ -183,9 +182,11 @@ def _still(
 def _delete(
     cursor: Any, run: PurgeRun, rule: Rule, tenant_id: UUID | None, keys: list[Any], *, at: datetime
 ) -> None:
-    """Files, rows and the note of both, in the caller's transaction."""
-    _files_go(cursor, run, rule, keys, at=at)
-    crashpoint("purge.files_gone")
+    """Rows, files and the note of both, in the caller's transaction.
+
+    Rows first: what a guard of the tables refuses keeps its files too.
+    """
+    paths = _marked(cursor, run, rule, keys, at=at)
     rows: dict[str, int] = {}
     digests: dict[str, str] = {}
     for table, column in (*rule.along, (rule.table, rules.key_of(rule.table))):
@@ -197,6 +198,8 @@ def _delete(
         if gone:
             rows[table], digests[table] = len(gone), digest_of(table, gone)
     crashpoint("purge.deleted")
+    _files_go(run, paths, at=at)
+    crashpoint("purge.files_gone")
     note = [uuid7(), run.pk, rule.table, tenant_id, at, len(keys), Json(rows), Json(digests)]
     cursor.execute(NOTE, note)
     crashpoint("purge.noted")
@@ -218,17 +221,21 @@ def _number(table: str, key: Any) -> int:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _files_go(cursor: Any, run: PurgeRun, rule: Rule, keys: list[Any], *, at: datetime) -> None:
-    """Marked for good first, then deleted, then looked for.
+def _marked(cursor: Any, run: PurgeRun, rule: Rule, keys: list[Any], *, at: datetime) -> list[str]:
+    """The files of these rows, marked for good before anything happens to them."""
+    paths = list(_paths(cursor, rule, keys))
+    marks = [PurgeFile(run=run, path=path, marked_at=at) for path in paths]
+    PurgeFile.objects.bulk_create(marks, ignore_conflicts=True)
+    if paths:
+        crashpoint("purge.marked")
+    return paths
+
+
+def _files_go(run: PurgeRun, paths: list[str], *, at: datetime) -> None:
+    """Deleted, then looked for; afterwards the rows are committed as gone.
 
     Raises: OSError; then the rows stay, and the mark tells which files may be missing.
     """
-    paths = list(_paths(cursor, rule, keys))
-    if not paths:
-        return
-    marks = [PurgeFile(run=run, path=path, marked_at=at) for path in paths]
-    PurgeFile.objects.bulk_create(marks, ignore_conflicts=True)
-    crashpoint("purge.marked")
     for path in paths:
         default_storage.delete(path)
         if default_storage.exists(path):

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from privacy.models import BreachTenant, SubjectRequest
@@ -61,6 +62,16 @@ def stopped(*, at: datetime) -> Stopped:
         buyers=[stop.buyer_id for stop in found if stop.buyer_id],
         users=[stop.user_id for stop in found if stop.user_id],
     )
+
+
+# Held by whoever deletes: a hold that is being placed waits for it, and it for the hold.
+HOLD_LOCK: Final = "SELECT pg_advisory_xact_lock_shared(hashtextextended('hold ' || %s, 0))"
+
+
+def wait_for_holds(tenant_id: UUID) -> None:
+    """Until this transaction ends no hold is placed on this business; those that were are seen."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_LOCK, [str(tenant_id)])
 
 
 def of_requests(*, at: datetime) -> list[Stop]:

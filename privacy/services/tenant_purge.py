@@ -19,8 +19,8 @@ from accounts.models import Membership, Tenant, User
 from invoices.enums import State
 from invoices.models import AdvanceUse, Invoice, InvoiceLine, InvoicePdf
 from invoices.services import printing
-from privacy.models import Closure, ClosureCount, ExportFile
-from privacy.services import closed_tables, erasing, export_archive
+from privacy.models import Closure, ClosureCount, ExportFile, HoldScope, LegalHold
+from privacy.services import closed_tables, erasing, export_archive, stops
 from privacy.services.closed_tables import Taken
 from privacy.services.erasure_plans import ANONYMISE, DELETE
 from privacy.subjects import Subject, SubjectKind
@@ -29,6 +29,7 @@ from smartinvoicing.crashpoint import crashpoint
 
 BATCH: Final = 500
 ACTOR: Final = Actor.system("privacy.close")
+HOLDING: Final = (HoldScope.TENANT, HoldScope.ENTITY, HoldScope.BUYER)
 _FILES: Final = ExportFile._meta.db_table
 
 Step = Callable[[Closure, datetime], int]
@@ -41,11 +42,24 @@ def run(closure: Closure, *, at: datetime, is_over: Callable[[], bool]) -> bool:
             if is_over():
                 return False
             with tenancy.in_tenant(closure.tenant_id), transaction.atomic():
+                if is_kept(closure.tenant_id, at=at):
+                    return False
                 done = step(closure, at)
             crashpoint("closure_batch")
             if not done:
                 break
     return True
+
+
+def is_kept(tenant_id: UUID, *, at: datetime) -> bool:
+    """Whether a hold or an open matter keeps what is to go, in the scope of the business.
+
+    Until the transaction ends the answer stays what it is. Holds on documents alone keep nothing
+    of this: documents stay anyway.
+    """
+    stops.wait_for_holds(tenant_id)
+    holds = LegalHold.objects.filter(scope__in=HOLDING, lifted_at=None)
+    return holds.exists() or tenant_id in stops.stopped(at=at).tenants
 
 
 def _steps() -> list[Step]:

@@ -14,10 +14,10 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.models import Q
 
-from accounts import audit, selectors, tenancy
+from accounts import audit, consents, selectors, tenancy
 from accounts.access import Actor
 from accounts.enums import AuditAction
-from accounts.models import ApiKey, Invitation, Membership, User
+from accounts.models import ApiKey, Invitation, Membership, SuppressionReason, User
 from privacy.services import person_tables
 
 DOMAIN: Final = "erased.invalid"  # a domain that is never anybody's (RFC 2606)
@@ -38,9 +38,12 @@ def tombstone(user: User, *, actor: Actor, at: datetime) -> None:
     tenants = [membership.tenant_id for membership in selectors.memberships_of(held.pk)]
     for tenant_id in tenants:
         leave(tenant_id, held.pk, actor=actor, at=at)
+    addresses = person_tables.addresses_of(held)
     for rows, _retention in list(person_tables.of(held)):
         rows.delete()
-    forget_invitations(held.email)
+    for address in addresses:
+        consents.suppress(address, why=SuppressionReason.ERASED, at=at)
+        forget_invitations(address)
     _clean_admin_log(held)
     held.groups.clear()
     held.user_permissions.clear()

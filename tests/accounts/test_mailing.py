@@ -1,7 +1,7 @@
 """Mail leaves once, keeps no body, and asks for the consent at the moment of sending."""
 
 from datetime import timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
 
 import pytest
 from django.core import mail
@@ -83,6 +83,28 @@ def test_without_a_server_all_wait_and_are_given_up_in_the_end(monkeypatch):
         mailing.deliver_due(at=NOON + timedelta(days=day))
 
     assert states() == [MailState.GIVEN_UP] * 2
+
+
+@pytest.mark.parametrize("bad", [{"to": "a@\u3002com.pk"}, {"template": "accounts/mail/no_such"}])
+def test_one_that_cannot_be_written_keeps_no_other_back(bad):
+    words = {"to": "a@sample.example", "template": TEMPLATE, "context": {"what": "it"}}
+    mailing.post(**{"key": "bad", "at": NOON, **words, **bad})
+    post()
+
+    assert mailing.deliver_due(at=NOON) == 1
+    for day in range(1, 6):
+        mailing.deliver_due(at=NOON + timedelta(days=day))
+    assert states() == [MailState.SENT, MailState.GIVEN_UP]
+
+
+def test_what_a_server_says_of_one_mail_ends_no_run(monkeypatch):
+    failing(monkeypatch, SMTPDataError(554, b"no"))
+    post()
+    post(key="b")
+
+    mailing.deliver_due(at=NOON)
+
+    assert set(OutgoingMail.objects.values_list("tries", flat=True)) == {1}
 
 
 def test_an_address_that_is_refused_keeps_no_other_back(monkeypatch):

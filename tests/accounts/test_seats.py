@@ -65,10 +65,21 @@ def test_what_was_agreed_is_this_role_and_no_other(guard, officer, newcomer):
 
 
 def test_twin_with_one_pair_of_eyes_it_is_caught(guard, officer, newcomer, monkeypatch):
-    monkeypatch.setattr(four_eyes, "spend", lambda *args, **words: None)
+    monkeypatch.setattr(four_eyes, "spend", lambda *args, **words: Approval())
 
     with pytest.raises(AssertionError):
         test_a_role_is_given_by_two(guard, officer, newcomer)
+
+
+def test_whoever_gets_it_is_no_second_person(guard):
+    other = factories.make_staff(StaffRole.SECURITY)
+    assert give(guard, other) is None
+    agree(other)
+
+    with pytest.raises(StateConflict):
+        give(guard, other)
+
+    assert staff.roles_of(other) == {StaffRole.SECURITY}
 
 
 def test_nobody_gives_a_role_to_themselves(guard):
