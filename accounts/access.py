@@ -61,6 +61,11 @@ SCOPES: Final = (
     Permission.CANCEL,
 )
 
+# A CNIC is a person's own: whoever writes or audits documents sees all of it, the others its ends.
+WHOLE_NUMBERS: Final = frozenset(
+    {Permission.WRITE_DRAFTS, Permission.WRITE_CATALOGUE, Permission.SEE_AUDIT}
+)
+
 # What a business that is being closed may still do: read, settle what is open, answer people.
 WHILE_CLOSING: Final = frozenset(
     {Permission.VIEW, Permission.SEE_AUDIT, Permission.SETTLE, Permission.CANCEL}
@@ -116,6 +121,10 @@ class Actor:
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
+
+    @property
+    def sees_numbers(self) -> bool:
+        return not self.permissions.isdisjoint(WHOLE_NUMBERS)
 
 
 def allow(actor: Actor, permission: Permission) -> None:

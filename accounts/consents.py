@@ -5,7 +5,7 @@ The ledger holds each answer; the last one counts. Silence is no answer, and no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -193,9 +193,18 @@ def may_use(
     The answer of a browser lasts half a year.
     """
     event = last(purpose, who=Who(user_id=user_id, visitor=visitor))
-    if event is None or event.state != ConsentState.GIVEN:
-        return False
-    return not visitor or event.at + LASTS > at
+    return event is not None and _is_yes(event, of_browser=bool(visitor), at=at)
+
+
+def agreeing(purpose: Purpose, *, visitors: Collection[str], at: datetime) -> set[str]:
+    """Which of these browsers may be used: `may_use` of many in one question."""
+    answers = ConsentEvent.objects.filter(purpose=purpose, visitor__in=visitors)
+    newest = answers.order_by("visitor", "-id").distinct("visitor")
+    return {event.visitor for event in newest if _is_yes(event, of_browser=True, at=at)}
+
+
+def _is_yes(event: ConsentEvent, *, of_browser: bool, at: datetime) -> bool:
+    return event.state == ConsentState.GIVEN and (not of_browser or event.at + LASTS > at)
 
 
 def may_mail(purpose: Purpose, *, address: str, user_id: UUID | None) -> bool:

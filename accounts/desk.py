@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,6 +25,9 @@ from accounts.guards import MemberRequest, showed_factor, to_factor
 from accounts.models import User
 from smartinvoicing import clock
 from smartinvoicing.errors import AppError
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -45,6 +49,29 @@ def factor_first(method: Method) -> Method:
     return cast("Method", guarded)
 
 
+class NamedList(ChangeList):
+    """A page of a register that knows the people in it by one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = self.result_list = list(self.result_list)
+        named = self.model_admin.named  # type: ignore[attr-defined]  # a DeskAdmin
+        names = staff.names_of(getattr(row, each) for row in rows for each in named)
+        for row in rows:
+            row.people = names
+
+
+def _by_name(desk: DeskAdmin, column: str) -> Callable[[Any], str]:
+    field = desk.model._meta.get_field(column)
+
+    @admin.display(description=field.verbose_name, ordering=column)
+    def shown(row: Any) -> str:
+        who = str(getattr(row, column))
+        return str(row.people.get(who, who))
+
+    return shown
+
+
 class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs
     """A register: seen by those who may, added to where it says so, never changed or deleted.
 
@@ -52,8 +79,12 @@ class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in 
     own), never a form over its columns. A superuser sees no more than their roles allow.
 
     sees: any of these lets somebody in; adds: who may add a row through the form, None for nobody.
+    lead: one sentence above the list: what stands here, and why. named: columns that hold a deed's
+    name of whoever did it (`staff.name_of`), shown as the person is called.
     """
 
+    lead: ClassVar[StrPromise | str] = ""
+    named: ClassVar[tuple[str, ...]] = ()
     sees: ClassVar[tuple[Desk, ...]] = ()
     adds: ClassVar[Desk | None] = None
     actions: Any = None
@@ -73,6 +104,13 @@ class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in 
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        columns = super().get_list_display(request)
+        return [_by_name(self, each) if each in self.named else each for each in columns]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NamedList]:
+        return NamedList
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Headed by what it lists: there is nothing to select for a change."""
@@ -110,8 +148,17 @@ class Deed:
     fits: Callable[[User, Any], bool] = lambda user, row: True
 
 
+# Whoever comes by an old page or a typed address to what is not offered to them.
+UNFIT: Final = _(
+    "Another person has to do this, it is not its time, or it was done already. Look at its page."
+)
+
+
 class DeedAdmin(DeskAdmin):
-    """A register with deeds. Each is behind a right and a second factor shown lately."""
+    """A register with deeds. Each is behind a right and a second factor shown lately.
+
+    What does not fit its row is refused here, whatever its service says.
+    """
 
     deeds: ClassVar[tuple[Deed, ...]] = ()
     change_list_template = "accounts/desk/list.html"
@@ -144,8 +191,11 @@ class DeedAdmin(DeskAdmin):
         row = self.get_object(request, str(pk)) if deed.on_row else None
         if deed.on_row and row is None:
             raise Http404
+        fits = not deed.on_row or deed.fits(cast("User", request.user), row)
         form = deed.form(request.POST or None)
-        if request.method == "POST" and form.is_valid():
+        if request.method == "POST" and form.is_valid() and not fits:
+            form.add_error(None, UNFIT)
+        elif request.method == "POST" and form.is_valid():
             try:
                 with transaction.atomic():
                     said = deed.do(cast("User", request.user), row, form.cleaned_data, clock.now())
@@ -158,7 +208,7 @@ class DeedAdmin(DeskAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": deed.label,
-            "words": deed.words,
+            "words": deed.words if fits else UNFIT,
             "row": row,
             "form": form,
             "back": self._back(row),

@@ -74,9 +74,7 @@ def proved_lately(request: MemberRequest, *, at: datetime) -> bool:
 
     A view asks it after it has found its object: a stranger's object is not found, whoever asks.
     """
-    records = get_authentication_records(request, request.user)
-    proved_at = max((record["at"] for record in records), default=0.0)
-    return bool(at.timestamp() - proved_at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+    return _lately(request, at)
 
 
 def to_proof(request: MemberRequest) -> HttpResponseBase:
@@ -89,9 +87,21 @@ def to_proof(request: MemberRequest) -> HttpResponseBase:
 
 def showed_factor(request: MemberRequest, *, at: datetime) -> bool:
     """Whether this person gave the code of a second factor in the last ten minutes."""
+    return _lately(request, at, "mfa")
+
+
+def gave_password(request: MemberRequest, *, at: datetime) -> bool:
+    """Whether this person gave the password in the last ten minutes, at sign-in or since."""
+    return _lately(request, at, "password")
+
+
+def _lately(request: MemberRequest, at: datetime, method: str = "") -> bool:
+    """Whether a proof, or one by this method, is young enough."""
     records = get_authentication_records(request, request.user)
-    shown_at = max((each["at"] for each in records if each["method"] == "mfa"), default=0.0)
-    return bool(at.timestamp() - shown_at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+    given = [each["at"] for each in records if method in ("", each["method"])]
+    return bool(
+        at.timestamp() - max(given, default=0.0) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    )
 
 
 def to_factor(request: MemberRequest) -> HttpResponseBase:

@@ -76,7 +76,7 @@ def allows_optional_helpers() -> bool:
     tenant_id = pg.current().tenant_id
     if tenant_id is None:
         return False
-    return Tenant.objects.filter(pk=tenant_id, needed_helpers_only=False).exists()
+    return Tenant.objects.filter(pk=tenant_id, needed_processors_only=False).exists()
 
 
 def refuse_while_closing() -> None:

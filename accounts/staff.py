@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -103,6 +104,13 @@ def in_role(*roles: StaffRole) -> models.QuerySet[User]:
 def name_of(user: User | None, system: str = "") -> str:
     """How a deed names who did it: by id, never by name."""
     return f"staff:{user.pk}" if user is not None else f"system:{system}"
+
+
+def names_of(deeds: Iterable[str]) -> dict[str, str]:
+    """What to call whoever of ours did something (`name_of`): for the desk alone."""
+    ids = {who: who.removeprefix("staff:") for who in deeds if who.startswith("staff:")}
+    people = {str(pk): str(user) for pk, user in User.objects.in_bulk(set(ids.values())).items()}
+    return {who: people[pk] for who, pk in ids.items() if pk in people}
 
 
 def record(

@@ -22,6 +22,7 @@ FIGURES: Final = (
     "pdf",
     "closing",
     "purge",
+    "export",
 )
 
 

@@ -14,8 +14,15 @@ from accounts.access import SCOPES, Actor
 from accounts.enums import Environment, Province, Role
 from accounts.models import ApiKey, LegalEntity, Membership, Tenant, User
 from accounts.secret_hash import hash_of
-from fbr.models import Credential
-from fbr.services import credentials
+from bench.create_rate import body
+from fbr.models import Credential, Outbox
+from fbr.models.work import WorkState
+from fbr.services import credentials, issuing
+from invoices import intake, lifecycle
+from invoices.enums import State
+from invoices.models import Invoice
+from invoices.services import drafts
+from smartinvoicing.api import read_json
 from smartinvoicing.ids import uuid7
 
 AT: Final = datetime(2026, 11, 20, 7, tzinfo=UTC)
@@ -47,6 +54,27 @@ def lay_tenant(number: int) -> tuple[UUID, User, str]:
             at=AT,
         )
     return tenant_id, user, seller
+
+
+def lay_draft(tenant_id: UUID) -> Invoice:
+    """A draft of five lines."""
+    with tenancy.in_tenant(tenant_id), transaction.atomic():
+        content, _ = intake.read(read_json(body("")), today=AT.date())
+        entity = LegalEntity.objects.get()
+        invoice, _lines = drafts.create(content=content, entity=entity, actor=ACTOR, at=AT)
+    return invoice
+
+
+def lay_accepted(tenant_id: UUID) -> Invoice:
+    """A document of five lines that FBR has, without anybody having asked FBR."""
+    invoice = lay_draft(tenant_id)
+    with tenancy.in_tenant(tenant_id), transaction.atomic():
+        issuing.issue(invoice=invoice, actor=ACTOR, at=AT)
+        lifecycle.transition(invoice, State.SUBMITTING, actor=ACTOR, at=AT)
+        also = {"fbr_number": str(invoice.pk), "accepted_at": AT}
+        lifecycle.transition(invoice, State.ACCEPTED, actor=ACTOR, at=AT, also=also)
+        Outbox.objects.filter(invoice=invoice).update(state=WorkState.DONE, done_at=AT)
+    return invoice
 
 
 def lay_key(tenant_id: UUID, user: User) -> str:

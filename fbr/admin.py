@@ -46,6 +46,7 @@ class IsReviewed(admin.SimpleListFilter):
 class UnknownCodeAdmin(DeskAdmin):
     """Looks; the one deed is the service's."""
 
+    lead = _("Answers of FBR whose code stands in none of its lists.")
     sees = (Desk.SEE_FBR,)
     list_display = ("code", "channel", "text", "times", "last_seen_at", "reviewed_at")
     list_filter = (IsReviewed, "channel")
@@ -90,6 +91,10 @@ class WitnessRequestAdmin(DeskAdmin):
     Look at IRIS together with the owner, on their screen, before you confirm.
     """
 
+    lead = _(
+        "Businesses of one person who have to prove what FBR recorded: somebody of ours looks "
+        "at the proof."
+    )
     sees = (Desk.SEE_FBR,)
     list_display = ("number", "environment", "business", "asked_at", "ripe_at", "closed_at")
     list_filter = (IsOpen, "environment")

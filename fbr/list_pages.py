@@ -17,7 +17,7 @@ from fbr.models import BuyerCheckRun
 from fbr.services import buyer_checks
 from invoices.enums import BuyerKind, ListName, Registration, TaxpayerStanding
 from invoices.models import Buyer, BuyerCheck, ReferenceRun, ReferenceSync
-from smartinvoicing.templatetags.formats import duration, karachi_date, karachi_time, ntn
+from smartinvoicing.templatetags.formats import duration, karachi_date, karachi_time, ntn_in_part
 
 Row = dict[str, Any]
 Reading = tuple[str, ReferenceSync | None, ReferenceSync | None]  # a list, its last, its last good
@@ -197,7 +197,7 @@ def differing_row(buyer: Buyer) -> Row:
     return {
         "url": buyer.get_absolute_url(),
         "name": buyer.name,
-        "number": ntn(buyer.ntn_cnic),
+        "number": ntn_in_part(buyer.ntn_cnic),
         "ours": BuyerKind(buyer.registration_type).label,
         "fbr": Registration(buyer.register_says).label,
         "standing": TaxpayerStanding(buyer.standing).label,

@@ -29,6 +29,8 @@ def preview(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     """Field by field with our words, and the exact text below. Stores nothing."""
     invoice = selectors.invoice(invoice_id)
     found = previewing.preview_of(invoice, selectors.lines_of(invoice), at=clock.now())
+    if found is not None and not request.actor.sees_numbers:
+        found = previewing.in_part(found, invoice.buyer_ntn_cnic)
     context = {
         "title": _("What FBR sees") if found and found.is_stored else _("What FBR will see"),
         "number": invoice_pages.title_of(invoice),

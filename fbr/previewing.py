@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from fbr.field_labels import label_of
 from invoices.enums import EDITABLE
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import freezing
+from smartinvoicing.templatetags.formats import with_ends_only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,17 @@ def preview_of(invoice: Invoice, lines: Sequence[InvoiceLine], *, at: datetime) 
         return None if body is None else _read(body, invoice.channel, is_stored=False)
     last = selectors.works_of(invoice).last()
     return None if last is None else _read(bytes(last.body), last.channel, is_stored=True)
+
+
+def in_part(preview: Preview, number: str) -> Preview:
+    """The same for whoever sees of a customer's CNIC the ends only."""
+    return replace(
+        preview,
+        body=with_ends_only(preview.body.decode(), number).encode(),
+        header=tuple(
+            replace(each, value=with_ends_only(each.value, number)) for each in preview.header
+        ),
+    )
 
 
 def _would_be(invoice: Invoice, lines: Sequence[InvoiceLine], *, at: datetime) -> bytes | None:

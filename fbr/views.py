@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,6 +17,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.access import Actor
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
 from fbr import cancel_pages, list_pages, outage_pages, pages, resolve_pages, selectors, tasks
@@ -28,6 +30,7 @@ from invoices.models import Invoice
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation, StateConflict
 from smartinvoicing.fragments import is_fragment, page_or_part
+from smartinvoicing.templatetags.formats import with_ends_only
 
 _OPEN: Final = frozenset({State.QUEUED, State.SUBMITTING})
 _FRESH: Final = timedelta(minutes=1)
@@ -89,12 +92,21 @@ def panel(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
             "every": _pace(invoice, at=clock.now()),
             "offline": outage_pages.offline(invoice, at=clock.now()),
             "note": pages.next_try(work, at=clock.now()) if not hold else "",
-            "events": pages.happened(invoice.events.all(), attempts, selectors.works_of(invoice)),
+            "events": _events(invoice, attempts, request.actor),
             "resolve": resolve_pages.panel_of(invoice, hold, request.actor, at=clock.now()),
             "cancel": cancel_pages.panel_of(invoice, request.actor, at=clock.now()),
         },
     }
     return page_or_part(request, "fbr/panel.html", "fbr/_panel_moves.html", context)
+
+
+def _events(invoice: Invoice, attempts: Sequence[Attempt], actor: Actor) -> list[dict[str, Any]]:
+    """What happened; of a customer's CNIC not everybody sees more than the ends."""
+    events = pages.happened(invoice.events.all(), attempts, selectors.works_of(invoice))
+    if not actor.sees_numbers:
+        for part in [part for event in events for part in event.get("details", [])]:
+            part["body"] = with_ends_only(part["body"], invoice.buyer_ntn_cnic)
+    return events
 
 
 def _again(request: MemberRequest, seen: str, *, is_alone: bool) -> str:

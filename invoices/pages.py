@@ -20,7 +20,7 @@ from invoices.enums import EDITABLE, REPORTED, BuyerKind, SaleType, State
 from invoices.models import Invoice
 from invoices.states import Look, look_of
 from smartinvoicing import clock
-from smartinvoicing.templatetags.formats import karachi_time, ntn, rupees
+from smartinvoicing.templatetags.formats import karachi_time, ntn, ntn_in_part, rupees
 
 Row = dict[str, Any]
 
@@ -239,10 +239,10 @@ def seller_of(invoice: Invoice) -> Row:
     return party_of(name, facts)
 
 
-def buyer_of(invoice: Invoice) -> Row:
+def buyer_of(invoice: Invoice, actor: Actor) -> Row:
     kind = invoice.buyer_registration_type
     place = ", ".join(filter(None, [invoice.buyer_address, province_of(invoice.buyer_province)]))
-    number = ntn(invoice.buyer_ntn_cnic) if invoice.buyer_ntn_cnic else ""
+    number = number_for(actor, invoice.buyer_ntn_cnic) if invoice.buyer_ntn_cnic else ""
     return party_of(
         invoice.buyer_name,
         [
@@ -251,6 +251,11 @@ def buyer_of(invoice: Invoice) -> Row:
             (_("Address"), place, False),
         ],
     )
+
+
+def number_for(actor: Actor, number: str) -> str:
+    """A customer's tax number, of which not everybody has to see all."""
+    return ntn(number) if actor.sees_numbers else ntn_in_part(number)
 
 
 def kind_of(kind: str) -> str:

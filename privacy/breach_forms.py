@@ -262,7 +262,11 @@ class ScopeForm(forms.Form):
 
     since = Moment(label=_("From, Pakistan time"))
     until = Moment(label=_("Until, Pakistan time"))
-    users = Ids(label=_("Persons, by id"), required=False)
+    users = Ids(
+        label=_("Persons, by id"),
+        required=False,
+        help_text=_("Who came. Where somebody used their account, ask by the network instead."),
+    )
     keys = Ids(label=_("API keys, by id"), required=False)
     tenants = Ids(label=_("Businesses, by id"), required=False)
     network = forms.CharField(

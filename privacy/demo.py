@@ -132,16 +132,23 @@ def _whole(known: Secrets, path: Path) -> Secrets:
 def lay(known: Secrets, *, at: datetime) -> None:
     """Whatever of the demo is not there yet. May be called again and again."""
     owner = _person(known.email, known.password, name="Demo owner")
-    for email, password, secret, roles in (
-        (known.staff_email, known.staff_password, known.staff_totp_secret, demo_staff.FIRST),
+    for name, email, password, secret, roles in (
         (
+            "Demo staff",
+            known.staff_email,
+            known.staff_password,
+            known.staff_totp_secret,
+            demo_staff.FIRST,
+        ),
+        (
+            "Second demo staff",
             known.second_staff_email,
             known.second_staff_password,
             known.second_staff_totp_secret,
             demo_staff.SECOND,
         ),
     ):
-        person = _person(email, password, name="Demo staff", is_staff=True)
+        person = _person(email, password, name=name, is_staff=True)
         demo_staff.seat(person, roles, totp_secret=secret, by=SEEDER.name, at=at)
     tenant_id = UUID(known.tenant)
     with tenancy.in_tenant(tenant_id):

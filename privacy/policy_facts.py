@@ -108,7 +108,7 @@ def all_facts(language: str) -> dict[str, Any]:
             **addresses(),
             **LAWS,
             "cookies": _cookies(),
-            "processors": selectors.helpers(),
+            "processors": selectors.processors(),
         }
 
 

@@ -19,7 +19,7 @@ WORDS: Final[dict[str, Any]] = {
     "S10": _("About a device we note something only of browsers that agreed."),
     "S11": _("The audit trail and the statistics of use are kept apart."),
     "S12": _("No cookie is set that stands on no list."),
-    "I3": _("Every field that is about a person has a purpose."),
+    "I3": _("Every field that is about a person has a purpose, and one that is idle is noticed."),
     "S13": _("Statistics can hold nothing from an invoice."),
     "S14": _("An invoice is reported once, and its way is on record."),
     "S15": _("Accounts open with a confirmed address and close for good."),

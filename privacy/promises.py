@@ -111,7 +111,13 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "collected", "S11", Owner.OFFICER, "privacy.inventory", "collecting.trail_apart_from_usage"
     ),
     _of("collected", "S12", Owner.PRODUCT, "privacy.cookies", "collecting.cookies_are_listed"),
-    _of("collected", "I3", Owner.OFFICER, "privacy.inventory", "collecting.every_field_has_a_use"),
+    _of(
+        "collected",
+        "I3",
+        Owner.OFFICER,
+        "privacy.services.field_use",
+        "collecting.every_field_has_a_use",
+    ),
     _of("used", "S13", Owner.OFFICER, "privacy.models.analytics", "using.usage_is_narrow"),
     _of("used", "S14", Owner.REPORTING, "fbr.models.work", "using.reports_are_guarded"),
     _of("used", "S15", Owner.PRODUCT, "accounts.services.sign_up", "using.accounts_are_guarded"),

@@ -277,6 +277,7 @@ BY_TABLE: Final[Mapping[str, str]] = MappingProxyType(
         "fbr_linecheck": "one row, written over",
         "fbr_reach": "one row a line, written over",
         "fbr_tally": "one row a count, written over",
+        "privacy_fielduse": "one row a field, written over",
         "privacy_usageevent": "the task privacy.forget_usage takes it",
         "smartinvoicing_installation": "one row, written over",
         "smartinvoicing_installationevent": "when this installation was armed: ids of nobody",

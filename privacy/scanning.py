@@ -1,7 +1,7 @@
 """Where does a value stand? Asked of every row of every table, of files, of Valkey, of logs.
 
-Found rows are looked at twice: the database is asked for pieces of which each variant must hold
-one (`spellings.needles`), and what it returns is compared letter by letter, column by column.
+Each row is looked at as a whole; where something is met, column by column. How long that takes
+depends on how much there is, not on how many values are looked for (`spellings.Sieve`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from psycopg2 import sql
 from pypdf.errors import PyPdfError
 
-from privacy.spellings import ESCAPED, IGNORED, met, needles
+from privacy.spellings import Sieve
 from smartinvoicing import crypto
 from smartinvoicing.errors import AppError
 
@@ -51,7 +51,7 @@ class Hit:
     """One value in one place.
 
     store: `database`, `files` or `valkey`.
-    place: table, path or key; field: column of the row; row: its key.
+    place: table, path or key; field: column of the row; row: its key; tenant: whose row it is.
     form:  how it is written there; UNREADABLE for what nobody can say anything about.
     """
 
@@ -61,6 +61,7 @@ class Hit:
     form: str
     field: str = ""
     row: str = ""
+    tenant: str = ""
 
 
 def scan(
@@ -69,17 +70,18 @@ def scan(
     """Every place where one of `tokens` stands, in whatever variant.
 
     cursor:    of psycopg2, as the role purge or owner, in a session of its own.
-    folders:   files below these: media, spool, logs, the list of backups.
+    folders:   files below these, or files: media, spool, logs, the list of backups.
     redis_url: another Valkey than that of the settings; "" for none.
     Raises: BlindScan where the row policies bind the role.
     """
     wanted = tuple(dict.fromkeys(token.strip() for token in tokens if token.strip()))
+    sieve = Sieve(wanted)
     url = settings.REDIS_URL if redis_url is None else redis_url
     return list(
         chain(
-            _in_database(wanted, cursor),
-            _in_files(wanted, folders),
-            _in_valkey(wanted, url) if url else (),
+            _in_database(sieve, cursor),
+            _in_files(sieve, folders),
+            _in_valkey(sieve, url) if url else (),
         )
     )
 
@@ -107,15 +109,16 @@ def sight() -> Iterator[Any]:
 # --- the database ----------------------------------------------------------------------------
 
 
-def _in_database(tokens: Sequence[str], cursor: Any) -> Iterator[Hit]:
+def _in_database(sieve: Sieve, cursor: Any) -> Iterator[Hit]:
     see_all(cursor)
-    pieces = sorted({piece for token in tokens for piece in needles(token)})
     for table in tables(cursor):
-        for row in _suspects(cursor, table, pieces):
-            yield from _hits_of(tokens, table, row)
+        for row in _rows_of(cursor, table):
+            if sieve.met(row):
+                yield from _hits_of(sieve, table, json.loads(row))
     for row in _rows_of(cursor, _SESSIONS):
-        opened = json.dumps(SessionStore().decode(row["session_data"]), ensure_ascii=False)
-        yield from _met(tokens, opened, store="database", place=_SESSIONS, form_of="session")
+        data = SessionStore().decode(json.loads(row)["session_data"])
+        opened = json.dumps(data, ensure_ascii=False)
+        yield from _met(sieve, opened, store="database", place=_SESSIONS, form_of="session")
 
 
 def see_all(cursor: Any) -> None:
@@ -141,52 +144,41 @@ def tables(cursor: Any) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def _suspects(cursor: Any, table: str, pieces: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows that hold one of the pieces, each as an object of JSON."""
-    if not pieces:
-        return
-    asked = sql.SQL(
-        "SELECT to_jsonb(_row)::text FROM {table} AS _row,"
-        " LATERAL (SELECT lower(translate({bare}, %s, '') COLLATE \"C\") AS t OFFSET 0) AS _it"
-        " WHERE {any}"
-    ).format(
-        table=sql.Identifier(table),
-        bare=_without_escaped(sql.SQL("_row::text")),
-        any=sql.SQL(" OR ").join([sql.SQL("strpos(_it.t, %s) > 0")] * len(pieces)),
-    )
-    # Kept by the server and fetched in parts: they may be many.
-    with cursor.connection.cursor(f"scan {table}", withhold=True) as found:
+def _rows_of(cursor: Any, table: str) -> Iterator[str]:
+    """All rows, each as an object of JSON: kept by the server and fetched in parts."""
+    asked = sql.SQL("SELECT to_jsonb(_row)::text FROM {} AS _row").format(sql.Identifier(table))
+    with _steady(cursor.connection) as line, line.cursor(f"scan {table}") as found:
         found.itersize = _ROWS
-        found.execute(asked, [IGNORED, *pieces])
+        found.execute(asked)
         for (row,) in found:
-            yield json.loads(row)
+            yield row
 
 
-def _without_escaped(text: sql.Composable) -> sql.Composable:
-    """What `spellings.bare` takes out before all else."""
-    for blank in ESCAPED:
-        text = sql.SQL("replace({}, {}, '')").format(text, sql.Literal(blank))
-    return text
+@contextmanager
+def _steady(line: Any) -> Iterator[Any]:
+    """In a transaction: what is fetched in parts outside of one the server would copy first."""
+    if not line.autocommit:
+        yield line
+        return
+    line.autocommit = False
+    try:
+        yield line
+    finally:
+        line.rollback()
+        line.autocommit = True
 
 
-def _rows_of(cursor: Any, table: str) -> Iterator[dict[str, Any]]:
-    cursor.execute(
-        sql.SQL("SELECT to_jsonb(_row)::text FROM {} AS _row").format(sql.Identifier(table))
-    )
-    for (row,) in cursor.fetchall():
-        yield json.loads(row)
-
-
-def _hits_of(tokens: Sequence[str], table: str, row: dict[str, Any]) -> Iterator[Hit]:
+def _hits_of(sieve: Sieve, table: str, row: dict[str, Any]) -> Iterator[Hit]:
     """Which token stands in which column; over several of them, in no named one."""
-    key = str(row.get("id", next(iter(row.values()), "")))
-    whole = "\0".join(map(_text, row.values()))
-    for token in tokens:
-        if not met(whole, token):
-            continue
-        fields = [(name, form) for name, value in row.items() if (form := met(_text(value), token))]
-        for name, form in fields or [("", met(whole, token))]:
-            yield Hit(token=token, store="database", place=table, form=form, field=name, row=key)
+    about = {
+        "row": str(row.get("id", next(iter(row.values()), ""))),
+        "tenant": str(row.get("tenant_id") or ""),
+    }
+    fields = {name: sieve.met(_text(value)) for name, value in row.items()}
+    for token, whole in sieve.met("\0".join(map(_text, row.values()))).items():
+        found = [(name, forms[token]) for name, forms in fields.items() if token in forms]
+        for name, form in found or [("", whole)]:
+            yield Hit(token=token, store="database", place=table, form=form, field=name, **about)
 
 
 def _text(value: Any) -> str:
@@ -196,15 +188,15 @@ def _text(value: Any) -> str:
 # --- files -----------------------------------------------------------------------------------
 
 
-def _in_files(tokens: Sequence[str], folders: Iterable[Path]) -> Iterator[Hit]:
-    for folder in folders:
-        for path in sorted(Path(folder).rglob("*")):
-            yield from _met(tokens, path.name, store="files", place=str(path), form_of="name")
+def _in_files(sieve: Sieve, folders: Iterable[Path]) -> Iterator[Hit]:
+    for folder in map(Path, folders):
+        for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+            yield from _met(sieve, path.name, store="files", place=str(path), form_of="name")
             if path.is_file() and path.suffix != _SEALED:
-                yield from _in_file(tokens, path)
+                yield from _in_file(sieve, path)
 
 
-def _in_file(tokens: Sequence[str], path: Path) -> Iterator[Hit]:
+def _in_file(sieve: Sieve, path: Path) -> Iterator[Hit]:
     try:
         raw = path.read_bytes()
         texts = list(_texts_of(raw, path.name))
@@ -214,7 +206,7 @@ def _in_file(tokens: Sequence[str], path: Path) -> Iterator[Hit]:
         logger.warning("scan.unreadable", extra={"failure": type(error).__name__})
         yield Hit(token="", store="files", place=str(path), form=UNREADABLE)
         return
-    yield from _met(tokens, "\n".join(texts), store="files", place=str(path))
+    yield from _met(sieve, "\n".join(texts), store="files", place=str(path))
 
 
 def _texts_of(raw: bytes, name: str) -> Iterator[str]:
@@ -248,12 +240,12 @@ def _opened(raw: bytes, name: str) -> str:
 # --- Valkey ----------------------------------------------------------------------------------
 
 
-def _in_valkey(tokens: Sequence[str], url: str) -> Iterator[Hit]:
+def _in_valkey(sieve: Sieve, url: str) -> Iterator[Hit]:
     with redis.Redis.from_url(url) as line:
         for key in line.scan_iter(count=_ROWS):
             name = key.decode("utf-8", "replace")
             text = "\n".join([name, *_values_of(line, key)])
-            yield from _met(tokens, text, store="valkey", place=name)
+            yield from _met(sieve, text, store="valkey", place=name)
 
 
 def _values_of(line: Any, key: bytes) -> Iterator[str]:
@@ -276,12 +268,9 @@ def _values_of(line: Any, key: bytes) -> Iterator[str]:
     return (part.decode("utf-8", "replace") for part in found)
 
 
-def _met(
-    tokens: Sequence[str], text: str, *, store: str, place: str, form_of: str = ""
-) -> Iterator[Hit]:
-    for token in tokens:
-        if form := met(text, token):
-            yield Hit(token=token, store=store, place=place, form=form, field=form_of)
+def _met(sieve: Sieve, text: str, *, store: str, place: str, form_of: str = "") -> Iterator[Hit]:
+    for token, form in sieve.met(text).items():
+        yield Hit(token=token, store=store, place=place, form=form, field=form_of)
 
 
 def summary(hits: Sequence[Hit]) -> list[str]:

@@ -23,7 +23,7 @@ from privacy.models import (
 from smartinvoicing import clock
 
 
-def helpers(*, needed_only: bool = False) -> Sequence[Mapping[str, Any]]:
+def processors(*, needed_only: bool = False) -> Sequence[Mapping[str, Any]]:
     """Who helps us, for public lists: whom the settings name, and whoever is switched on.
 
     needed_only: without those that the service can do without.

@@ -13,9 +13,9 @@ import json
 import quopri
 import re
 import string
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -65,7 +65,8 @@ IGNORED: Final = '\\" \n\t\r'  # what a row or a page puts between letters of it
 ESCAPED: Final = ("\\n", "\\r", "\\t")  # blanks as JSON writes them
 _NOTHING: Final = {ord(sign): None for sign in IGNORED}
 _LOWER: Final = {ord(sign): sign.lower() for sign in string.ascii_uppercase}
-_GRAM: Final = 10
+_PIECE: Final = 8
+_Sought = tuple[str, str, str, int]  # a spelling, its form, of which value, how plain it is
 
 
 def bare(text: str) -> str:
@@ -99,26 +100,38 @@ def _searched(token: str) -> tuple[tuple[str, str], ...]:
     return tuple(known.items())
 
 
-@lru_cache(maxsize=512)
-def needles(token: str) -> tuple[str, ...]:
-    """A few pieces, of which each variant holds at least one: to find what is worth a look.
+class Sieve:
+    """Many values, looked for in one text after the other.
 
-    They are searched for in what is `bare` and `low`.
+    However many spellings there are, a text is gone through once: all its pieces of a length are
+    compared with how the spellings begin, and only what begins in it is looked for as a whole.
     """
-    left = {low(variant) for variant, _form in _searched(token)}
-    chosen = []
-    while left:
-        grams: Counter[str] = Counter()
-        for variant in sorted(left):
-            grams.update(list(dict.fromkeys(_grams(variant))))
-        best, _count = grams.most_common(1)[0]  # among equals the one that was met first
-        chosen.append(best)
-        left = {variant for variant in left if best not in variant}
-    return tuple(chosen)
 
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._short: list[_Sought] = []
+        self._begins: dict[str, list[_Sought]] = {}
+        for token in dict.fromkeys(tokens):
+            for place, (variant, form) in enumerate(_searched(token)):
+                one = (variant, form, token, place)
+                if len(variant) < _PIECE:
+                    self._short.append(one)
+                else:
+                    self._begins.setdefault(low(variant)[:_PIECE], []).append(one)
+        self._known = frozenset(self._begins)
 
-def _grams(variant: str) -> list[str]:
-    return [variant[at : at + _GRAM] for at in range(max(1, len(variant) - _GRAM + 1))]
+    def met(self, text: str) -> dict[str, str]:
+        """Which of them stand in `text`, each in its plainest form."""
+        naked = bare(text)
+        small = low(naked)
+        pieces = {small[at : at + _PIECE] for at in range(len(small) - _PIECE + 1)}
+        begun = (self._begins[piece] for piece in pieces & self._known)
+        found: dict[str, tuple[int, str]] = {}
+        for variant, form, token, place in chain(self._short, *begun):
+            if token in found and found[token][0] < place:
+                continue
+            if variant in (naked if form.startswith(_EXACT) else small):
+                found[token] = (place, form)
+        return {token: form for token, (_place, form) in found.items()}
 
 
 # --- spellings -------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from accounts.models import User
+from accounts.models import AuditCheck, User
+from accounts.services import audit_checks
 from privacy.models import PurgeKind
 from privacy.services import (
     alarms,
@@ -18,18 +19,21 @@ from privacy.services import (
     detecting,
     erasing,
     exporting,
+    field_use,
     mailbox,
     orphans,
     policies,
     promises,
     retention,
+    routing,
     staff_watch,
 )
 from smartinvoicing import clock
 from smartinvoicing.celery import app, tell
 
 PURGE_S: Final = 60.0  # below the limit of a task
-EXPORT_S: Final = 3000
+EXPORT_S: Final = 600.0  # then others have their turn
+EXPORT_LIMIT_S: Final = 3000  # writing one archive is one go
 
 
 @app.task(name="privacy.purge")
@@ -88,19 +92,34 @@ def detect() -> None:
         detecting.detect(at=at)
 
 
+@app.task(name="privacy.look_for_unused")
+def look_for_unused() -> None:
+    """Once a night: is each personal field filled in, and read? Sees every row."""
+    at = clock.now()
+    if field_use.is_due(at=at):
+        field_use.look(at=at)
+
+
 # --- requests of persons ----------------------------------------------------------------------
 
 
 @app.task(name="privacy.look_up_requests")
 def look_up_requests() -> None:
-    """Who may have written: not while they wait, so that a form tells nobody what we know."""
-    answering.look_up_due(at=clock.now())
+    """Who may have written: not while they wait, so that a form tells nobody what we know.
+
+    And what lies with businesses that are gone, which is ours to answer.
+    """
+    at = clock.now()
+    answering.look_up_due(at=at)
+    routing.take_over_due(at=at)
 
 
-@app.task(name="privacy.build_exports", soft_time_limit=EXPORT_S, time_limit=EXPORT_S + 60)
+@app.task(
+    name="privacy.build_exports", soft_time_limit=EXPORT_LIMIT_S, time_limit=EXPORT_LIMIT_S + 60
+)
 def build_exports() -> None:
     """Archives that were asked for. Its lease is renewed while it works."""
-    answering.build_due(at=clock.now())
+    answering.build_due(at=clock.now(), budget_s=EXPORT_S)
 
 
 @app.task(name="privacy.forget_exports")
@@ -148,5 +167,20 @@ def follow_breach_mail() -> None:
 def prove_promises() -> None:
     """Once a night: is each promise kept?"""
     at = clock.now()
-    if promises.is_due(at=at):
-        promises.prove(at=at)
+    if not promises.is_due(at=at):
+        return
+    if not AuditCheck.objects.filter(checked_at__isnull=False).exists():
+        audit_checks.check(at=at)  # on its first day a trail is short
+    promises.prove(at=at)
+
+
+@app.task(name="privacy.first_look", soft_time_limit=600, time_limit=660)
+def first_look() -> None:
+    """When the product starts and nobody has looked since yesterday: what the promises rest on,
+    then the promises. A new installation does not wait for its first night."""
+    if not promises.is_due(at=clock.now()):
+        return
+    detect()
+    look_for_unused()
+    purge()
+    tell("privacy.prove_promises")

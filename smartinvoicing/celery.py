@@ -41,7 +41,7 @@ _UNHURRIED: Final = (
 _PURGES: Final = (
     *("privacy.purge", "privacy.plan_purge", "privacy.sweep_files"),
     "privacy.close_accounts",
-    "privacy.detect",
+    *("privacy.detect", "privacy.look_for_unused", "privacy.first_look"),
 )
 app.conf.task_routes = {
     **{name: {"queue": "errands"} for name in _ERRANDS},
@@ -73,6 +73,10 @@ app.conf.beat_schedule = {
     "look whether the data map changed": {"task": "privacy.compare_map", "schedule": 3600},
     "look once a night for persons where none should be": {
         "task": "privacy.detect",
+        "schedule": 3600,
+    },
+    "look once a night for fields that nobody needs": {
+        "task": "privacy.look_for_unused",
         "schedule": 3600,
     },
     "forget what was counted too long": {"task": "privacy.forget_usage", "schedule": 3600},
@@ -146,3 +150,10 @@ def _refuse_unsafe(**kwargs: Any) -> None:
     except ImproperlyConfigured as wrong:
         sys.stderr.write(f"{wrong}\n")
         raise SystemExit(1) from wrong
+
+
+@beat_init.connect
+def _begin(**kwargs: Any) -> None:
+    """Not after an interval only: a sign of life, and how each promise stands, on the first day."""
+    tell("accounts.heartbeat")
+    tell("privacy.first_look")

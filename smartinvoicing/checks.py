@@ -46,6 +46,19 @@ def lease_arithmetic(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+MAIL_CLAIM_S: Final = 300  # for so long a mail is one worker's
+
+
+@register(Tags.security)
+def mail_is_claimed_long_enough(**kwargs: Any) -> list[CheckMessage]:
+    """Whoever claimed a mail is through, or killed, before another may take it: it leaves once."""
+    limit = settings.CELERY_TASK_TIME_LIMIT
+    if limit < MAIL_CLAIM_S:
+        return []
+    wrong = f"TASK_HARD_LIMIT_S ({limit} s) must be below {MAIL_CLAIM_S} s, or mail leaves twice."
+    return [Error(wrong, id="smartinvoicing.E027")]
+
+
 @register(Tags.security)
 def cancel_call_is_written(**kwargs: Any) -> list[CheckMessage]:
     """FBR publishes no call that cancels: whoever switches it on says what it sends."""

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from smartinvoicing import opening
 from smartinvoicing.errors import AppError
-from smartinvoicing.logs import request_id
+from smartinvoicing.logs import redact, request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -29,7 +29,8 @@ class RequestId:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
-        reference = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        is_fit = _ID.fullmatch(given) and redact(given) == given  # a CNIC is no reference
+        reference = given if is_fit else secrets.token_hex(8)
         token = request_id.set(reference)
         request.reference = reference  # type: ignore[attr-defined]  # read by the error pages
         try:

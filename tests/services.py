@@ -22,7 +22,9 @@ from smartinvoicing import devserver
 from smartinvoicing.pg import databases, roles
 from smartinvoicing.provision import missing_packages
 
-REST: Final = ("tests.no_skips", "tests.database", "tests.workers", "tests.outbound")
+REST: Final = (
+    *("tests.no_skips", "tests.hearing", "tests.database", "tests.workers", "tests.outbound"),
+)
 ADMIN: Final = "TEST_ADMIN_URL"  # the superuser's; only the rig uses it
 FOLDER: Final = "TEST_FOLDER"
 NO_ONE: Final = "http://127.0.0.1:9"  # nobody listens there: a test names its own fake FBR

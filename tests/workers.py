@@ -26,6 +26,7 @@ import redis
 
 from smartinvoicing import processes
 from smartinvoicing.provision import ROOT
+from tests.hearing import EAR, Ear
 
 READY_S: Final = 30
 
@@ -120,6 +121,11 @@ class Forked:
     def log(self) -> str:
         return self._log.read_text() if self._log.exists() else ""
 
+    def tell(self, ear: Ear) -> None:
+        """Have each line of its log heard."""
+        for line in self.log().splitlines():
+            ear.hear(line)
+
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Until a worker takes messages (a command is ready when its test can tell)."""
         until = time.monotonic() + timeout_s
@@ -173,6 +179,7 @@ def start_process(
     yield start
     for forked in started:
         forked.kill()
+        forked.tell(EAR)
 
 
 @pytest.fixture

@@ -69,6 +69,9 @@ class IsOpen(admin.SimpleListFilter):
 class ApprovalAdmin(DeedAdmin):
     """What one person asked for, in the words of the deed; another agrees or refuses."""
 
+    lead = _(
+        "What one person asked for and a second one has to agree to, for exactly what was asked."
+    )
     sees = tuple(Desk)
     list_display = ("said", "why", "asked_by", "asked_at", "expires_at", "is_agreed", "spent_at")
     list_filter = (IsOpen, "deed")

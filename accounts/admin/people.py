@@ -16,6 +16,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth import admin as _auth_admin  # noqa: F401
 from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
 
 from accounts.desk import DeskAdmin
 from accounts.enums import Desk
@@ -29,6 +30,7 @@ class SeesPeople(DeskAdmin):
 class UserAdmin(SeesPeople):
     """People who sign in; neither the hash of the password nor their businesses."""
 
+    lead = _("Everybody who signs in. Their businesses are behind the wall.")
     list_display = ("email", "name", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "name")
@@ -37,6 +39,7 @@ class UserAdmin(SeesPeople):
 
 
 class EmailAddressAdmin(SeesPeople):
+    lead = _("Addresses of people who sign in, and whether they proved them.")
     list_display = ("email", "user", "primary", "verified")
     list_filter = ("verified",)
     search_fields = ("email",)
@@ -46,6 +49,7 @@ class EmailAddressAdmin(SeesPeople):
 class AccessAdmin(SeesPeople):
     """Sign-ins, tried and done. What was posted is not shown."""
 
+    lead = _("Who tried to sign in, from where. It is kept for thirteen months.")
     list_display: tuple[str, ...] = (
         "attempt_time",
         "username",

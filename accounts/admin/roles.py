@@ -41,6 +41,7 @@ def _take(user: User, row: StaffSeat, said: dict[str, Any], at: datetime) -> str
 class StaffSeatAdmin(DeedAdmin):
     """Roles, those that were taken included."""
 
+    lead = _("Who of ours has which role. A second person agrees to each.")
     sees = (Desk.GIVE_ROLES, Desk.SEE_STAFF_LOG)
     list_display = ("user", "role", "since", "until")
     list_filter = ("role",)
@@ -71,7 +72,9 @@ class StaffSeatAdmin(DeedAdmin):
 class StaffDeedAdmin(DeskAdmin):
     """What was done at the desk, written once."""
 
+    lead = _("What was done at the desk, written once.")
     sees = (Desk.SEE_STAFF_LOG,)
+    named = ("who",)
     list_display = ("at", "who", "action", "object_type", "object_id", "why")
     list_filter = ("action", "object_type")
     search_fields = ("who", "object_id")

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="tenant",
-            name="needed_helpers_only",
+            name="needed_processors_only",
             field=models.BooleanField(default=False),
         ),
         migrations.CreateModel(

@@ -16,7 +16,8 @@ class AccessLog(models.Model):
 
     route:     the name of the address, never the address: no id, no query stands in it.
     object_id: the row that it asked for, where the address named one.
-    address:   after thirty days only its network is left; after ninety the row is gone.
+    address:   after thirty days only its network is left; after ninety the row is gone. Of a
+               business under a legal hold or an open breach all stays as it was.
 
     The table is partitioned by `at` (migration 0013); the database knows (id, at) as its key.
     """

@@ -39,6 +39,7 @@ class AuditEvent(TenantModel):
     class Meta(TenantModel.Meta):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["tenant", "-at", "-id"], name="accounts_audit_newest"),
+            models.Index(fields=["actor", "tenant"], name="accounts_audit_of_person"),
         ]
 
     class Privacy:

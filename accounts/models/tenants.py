@@ -23,14 +23,14 @@ class Tenant(models.Model):
     """One workspace: its people, legal entities and documents.
 
     closing_at: since when it is being closed: it can be read, and nothing is added to it.
-    needed_helpers_only: no helper of ours may be reached for it that the service can do without.
+    needed_processors_only: no helper of ours may be reached for it that the service can do without.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=200)
     opened_at = models.DateTimeField()
     closing_at = models.DateTimeField(null=True, blank=True)
-    needed_helpers_only = models.BooleanField(default=False)
+    needed_processors_only = models.BooleanField(default=False)
 
     objects: ClassVar[TenantOfScope] = TenantOfScope()
 
@@ -43,7 +43,7 @@ class Tenant(models.Model):
         basis = "contract"
         on_erase = OnErase.TOMBSTONE
         personal = {"name": Category.IDENTITY}
-        plain = ("id", "opened_at", "closing_at", "needed_helpers_only")
+        plain = ("id", "opened_at", "closing_at", "needed_processors_only")
 
     def __str__(self) -> str:
         return self.name

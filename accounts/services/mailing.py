@@ -29,10 +29,11 @@ from accounts.enums import Purpose
 from accounts.models import MailState, OutgoingMail
 from smartinvoicing import arming
 from smartinvoicing.celery import tell
+from smartinvoicing.checks import MAIL_CLAIM_S
 
 logger = logging.getLogger(__name__)
 
-CLAIM: Final = timedelta(minutes=5)
+CLAIM: Final = timedelta(seconds=MAIL_CLAIM_S)
 KEPT: Final = timedelta(days=3)  # without a mail server for longer, it is given up
 MOST: Final = 50
 # What a server says of one mail; all else says that there is no server.

@@ -50,6 +50,11 @@ class Buyer(TenantModel):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["tenant", "name_key", "id"], name="invoices_buyer_by_name"),
             models.Index(fields=["tenant", "ntn_cnic"], name="invoices_buyer_by_number"),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=models.Q(restricted_at__isnull=False),
+                name="invoices_buyer_set_aside",
+            ),
         ]
 
     class Privacy:

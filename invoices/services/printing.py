@@ -14,6 +14,7 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
@@ -109,12 +110,14 @@ def _name_of(actor: str) -> str:
     return User.objects.filter(pk=ident).values_list("name", flat=True).first() or ""
 
 
-def forget_drafts(invoice: Invoice) -> None:
-    """Throw away the copies of a draft; their files go when the transaction is through."""
+def forget_drafts(invoice: Invoice) -> int:
+    """Throw away the copies of a draft, how many; files go when the transaction is through."""
     copies = InvoicePdf.objects.filter(invoice=invoice, shows=State.DRAFT)
-    for name in copies.values_list("file", flat=True):
+    names = list(copies.values_list("file", flat=True))
+    for name in names:
         transaction.on_commit(partial(default_storage.delete, name))
     copies.delete()
+    return len(names)
 
 
 def _keep(invoice: Invoice, content: bytes, *, paper: Paper, at: datetime) -> InvoicePdf:
@@ -138,6 +141,18 @@ def _keep(invoice: Invoice, content: bytes, *, paper: Paper, at: datetime) -> In
         if mine:
             undo.pop_all()
     return row
+
+
+def without_copy(rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """Those of which no copy is kept on their usual paper, as they stand in the database."""
+    usual = Case(When(channel=Channel.POS, then=Value(Paper.RECEIPT)), default=Value(Paper.A4))
+    copies = InvoicePdf.objects.filter(
+        invoice=OuterRef("pk"),
+        shows=OuterRef("state"),
+        version=OuterRef("version"),
+        paper=OuterRef("usual"),
+    )
+    return rows.alias(usual=usual).exclude(Exists(copies))
 
 
 def kept(invoice: Invoice, paper: str = "") -> InvoicePdf | None:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import texts
+from accounts.access import Actor
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
 from invoices import (
@@ -83,7 +84,8 @@ def buyer(request: MemberRequest, buyer_id: UUID) -> HttpResponse:
 
 
 def _buyer(request: MemberRequest, row: Buyer, *, title: str) -> HttpResponse:
-    form = BuyerForm(request.POST if request.method == "POST" else None, initial=_texts(row))
+    posted = request.POST if request.method == "POST" else None
+    form = BuyerForm(posted, initial=_texts(row, request.actor))
     if form.is_bound:
         problems: list[Problem] = []
         reader = intake.Reader(request.POST.dict(), problems)
@@ -109,8 +111,11 @@ def _buyer(request: MemberRequest, row: Buyer, *, title: str) -> HttpResponse:
     return _answer(request, "invoices/buyer_form.html", form, context)
 
 
-def _texts(row: Buyer) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in BuyerForm.base_fields}
+def _texts(row: Buyer, actor: Actor) -> dict[str, Any]:
+    found = {name: getattr(row, name) for name in BuyerForm.base_fields}
+    if not actor.sees_numbers:
+        found["ntn_cnic"] = pages.number_for(actor, row.ntn_cnic) if row.ntn_cnic else ""
+    return found
 
 
 def _buyer_actions(request: MemberRequest, row: Buyer) -> list[dict[str, Any]]:

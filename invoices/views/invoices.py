@@ -138,7 +138,7 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     tenant_id = request.membership.tenant_id
     day = clock.karachi_date(clock.now()).isoformat()
     return StreamingHttpResponse(
-        register.stream(wanted, tenant_id=tenant_id),
+        register.stream(wanted, tenant_id=tenant_id, with_numbers=request.actor.sees_numbers),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="invoices-{day}.csv"'},
     )
@@ -169,7 +169,7 @@ def detail(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
             else _("What FBR sees"),
         },
         "seller": pages.seller_of(invoice),
-        "buyer": pages.buyer_of(invoice),
+        "buyer": pages.buyer_of(invoice, request.actor),
         "about": document_facts.about(invoice, signature),
         "totals": amounts.totals_of(invoice),
         "beside": amounts.beside_totals(invoice),

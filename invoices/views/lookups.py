@@ -17,7 +17,7 @@ from accounts.guards import MemberRequest, member_required
 from invoices import pages, reference, selectors, tariff, unit_bell
 from invoices.models import Buyer, Product
 from smartinvoicing import clock
-from smartinvoicing.templatetags.formats import ntn, rupees
+from smartinvoicing.templatetags.formats import ntn_in_part, rupees
 
 _SHORTEST: Final = 2
 _SHOWN: Final = 8
@@ -50,7 +50,7 @@ def buyer_search(request: MemberRequest) -> HttpResponse:
 
 
 def _buyer(row: Buyer) -> dict[str, Any]:
-    number = ntn(row.ntn_cnic) if row.ntn_cnic else pages.kind_of(row.registration_type)
+    number = ntn_in_part(row.ntn_cnic) if row.ntn_cnic else pages.kind_of(row.registration_type)
     detail = f"{number} · {pages.province_of(row.province)}"
     return {"value": row.pk, "label": row.name, "detail": detail}
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.desk import DeskAdmin
 from accounts.enums import Desk
@@ -27,6 +28,9 @@ WIDEST: Final = 200
 class UsageEventAdmin(DeskAdmin):
     """The list is a page of plots; there is no page of one event."""
 
+    lead = gettext_lazy(
+        "What visitors did who said yes to being counted: a number for the visitor, never a person."
+    )
     sees = (Desk.SEE_ANALYTICS,)
 
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:

@@ -39,6 +39,10 @@ def _is_draft(row: Dpia) -> bool:
 class DpiaAdmin(RegisterAdmin):
     """What new things may do to people."""
 
+    lead = _(
+        "What could go wrong for people when something risky is switched on, and what we do "
+        "about it. Without one that counts, its switch stays off."
+    )
     list_display = ("feature", "residual", "written_at", "approved_at", "review_on", "withdrawn_at")
     list_filter = (
         "residual",
@@ -96,6 +100,7 @@ class DpiaAdmin(RegisterAdmin):
 class FeatureFlagAdmin(RegisterAdmin):
     """Switches. One of high risk is on in production only with an assessment that counts."""
 
+    lead = _("What may be on and off here. A risky one asks for an impact assessment first.")
     list_display = ("name", "environment", "about", "is_high_risk", "is_on", "in_force", "dpia")
     list_filter = ("environment", "is_high_risk", "is_on")
     ordering = ("name", "environment")
@@ -132,6 +137,10 @@ def _reviewed(by: User, row: Any, given: Given, at: datetime) -> str:
 class SecurityReviewAdmin(RegisterAdmin):
     """Audits and scans, with the day of the next."""
 
+    lead = _(
+        "Each look at how safe we are: scans, our own reviews, and reviews by others. The "
+        "desk rings when the next is due."
+    )
     list_display = ("kind", "scope", "done_on", "done_by", "next_on", "still_open")
     list_filter = ("kind",)
     date_hierarchy = "done_on"
@@ -183,7 +192,9 @@ class IsLate(admin.SimpleListFilter):
 class FindingAdmin(RegisterAdmin):
     """Weaknesses, what is due first before the rest."""
 
-    list_display = ("what", "severity", "owner_id", "due_on", "closed_at")
+    lead = _("What a review found and somebody has to mend, with its day.")
+    list_display = ("what", "severity", "owner", "due_on", "closed_at")
+    list_select_related = ("owner",)
     list_filter = (IsLate, "severity")
     ordering = ("closed_at", "due_on")
     printed = ("what", "severity", "owner", "due_on", "closed_at", "how")
@@ -203,7 +214,12 @@ class FindingAdmin(RegisterAdmin):
 class DpoAdmin(RegisterAdmin):
     """Who is data protection officer, and who was."""
 
-    list_display = ("person_id", "deputy_id", "contact", "since", "until")
+    lead = _(
+        "Who is data protection officer, and who was. Public pages name the one in office; a "
+        "day without one rings."
+    )
+    list_display = ("person", "deputy", "contact", "since", "until")
+    list_select_related = ("person", "deputy")
     ordering = ("-since",)
     printed = ("person", "deputy", "contact", "conflicts", "since", "until")
     deeds = (
@@ -236,7 +252,9 @@ def _trained(by: User, row: Any, given: Given, at: datetime) -> str:
 class StaffTrainingAdmin(RegisterAdmin):
     """Trainings. Without one that holds, nobody of ours sees personal data."""
 
-    list_display = ("person_id", "course", "version", "passed", "taken_on", "expires_on")
+    lead = _("Who of ours learned what. Without a training that holds, nobody sees personal data.")
+    list_display = ("person", "course", "version", "passed", "taken_on", "expires_on")
+    list_select_related = ("person",)
     list_filter = ("course", "version")
     date_hierarchy = "taken_on"
     ordering = ("-taken_on",)

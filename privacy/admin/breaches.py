@@ -50,6 +50,10 @@ class IsOpen(admin.SimpleListFilter):
 class BreachCaseAdmin(DeedAdmin):
     """The register; the red ones first. A case is a room of its own."""
 
+    lead = gettext_lazy(
+        "When data were seen, changed or lost that should not have been. The clock runs from "
+        "the moment somebody of ours knew: 72 hours, and 24 for FBR."
+    )
     sees = (Desk.WORK_BREACHES, Desk.SIGN_BREACHES, Desk.SEE_REGISTERS)
     deeds = (breach_deeds.OPEN, *breach_deeds.DEEDS)
     change_form_template = "privacy/desk/breach_room.html"

@@ -45,6 +45,10 @@ class RepresentativeForm(forms.Form):
 class ClosureAdmin(DeskAdmin):
     """Each closing with its plan and its receipt; only numbers, no names."""
 
+    lead = _(
+        "Accounts on their way out: thirty days to come back, deleted by day 45, out of the "
+        "backups by day 90."
+    )
     sees = _SEES
     list_display = ("tenant_id", "state", "path", "begun_at", "purge_from", "ends_by", "late")
     list_filter = ("state", "path")
@@ -130,6 +134,9 @@ def _for_representative(user: User, *, tenant_id: UUID, proof: str) -> str:
 class ErasureAdmin(DeskAdmin):
     """Who was erased, as the ledger has it: nobody's name, and what became of each table."""
 
+    lead = _(
+        "People who were erased, by a number alone. What law still keeps goes by itself on its day."
+    )
     sees = _SEES
     list_display = ("at", "subject_kind", "state", "resumes_on", "done_at", "tenant_id")
     list_filter = ("subject_kind", "state")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from accounts import staff
@@ -18,7 +20,7 @@ from accounts.enums import Desk, StaffAction
 from accounts.models import User
 from privacy import inventory
 from privacy.models import DataMapVersion, Detection, DetectionRun
-from privacy.services import datamap
+from privacy.services import datamap, field_use
 from smartinvoicing import clock
 from smartinvoicing.errors import AppError
 
@@ -29,6 +31,7 @@ _SEES = (Desk.SEE_REGISTERS, Desk.KEEP_REGISTERS)
 class DataMapVersionAdmin(DeskAdmin):
     """Versions that were approved; and, above the list, the map as it is today."""
 
+    lead = gettext_lazy("The map of what we hold, as it was when somebody agreed to it.")
     sees = _SEES
     list_display = ("digest", "approved_at", "approved_by")
     fields = ("digest", "approved_at", "approved_by", "rows")
@@ -42,6 +45,7 @@ class DataMapVersionAdmin(DeskAdmin):
             ("map.csv", require_GET(self.take_csv), "privacy_datamap_csv"),
             ("map.pdf", require_GET(self.take_pdf), "privacy_datamap_pdf"),
             ("map/approve/", self.approve, "privacy_datamap_approve"),
+            ("map/needed/", self.agree, "privacy_datamap_needed"),
         )
         views = [path(at, self.admin_site.admin_view(view), name=name) for at, view, name in own]
         return [*views, *super().get_urls()]
@@ -66,6 +70,8 @@ class DataMapVersionAdmin(DeskAdmin):
             "may_approve": Desk.KEEP_REGISTERS in staff.deeds_of_request(request),
             "detections": Detection.objects.filter(cleared_at=None).order_by("table", "field"),
             "last_run": DetectionRun.objects.order_by("-at").first(),
+            "idle": field_use.idle(),
+            "last_look": field_use.last_look(),
         }
         return TemplateResponse(request, "privacy/desk/datamap.html", known)
 
@@ -93,6 +99,23 @@ class DataMapVersionAdmin(DeskAdmin):
             messages.success(request, _("The data map is approved in this version."))
         return HttpResponseRedirect(reverse("admin:privacy_datamap"))
 
+    @factor_first
+    def agree(self, request: HttpRequest) -> HttpResponse:
+        """These fields are needed although they stand idle. After the code they are ticked anew."""
+        self._refuse(request)
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:privacy_datamap"))
+        try:
+            ids = [UUID(each) for each in request.POST.getlist("field")]
+            kept = field_use.agree(ids, by=_person(request), at=clock.now())
+        except ValueError:
+            messages.error(request, _("One of these is no id."))
+        except AppError as refused:
+            messages.error(request, refused.message)
+        else:
+            messages.success(request, _("%(n)s fields are kept.") % {"n": kept})
+        return HttpResponseRedirect(reverse("admin:privacy_datamap"))
+
     def _refuse(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -115,6 +138,9 @@ class DataMapVersionAdmin(DeskAdmin):
 class DetectionAdmin(DeskAdmin):
     """What the detectors came upon, and when it was gone anew."""
 
+    lead = gettext_lazy(
+        "Where something looked like personal data though the map says there is none."
+    )
     sees = _SEES
     list_display = ("table", "field", "kind", "found", "first_at", "last_at", "cleared_at")
     list_filter = ("kind",)

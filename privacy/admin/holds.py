@@ -103,6 +103,9 @@ def _is_in_force(by: User, row: HoldListed) -> bool:
 class HoldAdmin(DeedAdmin):
     """Holds of all businesses by their ids; the words of one case on its own page."""
 
+    lead = _(
+        "What must not be deleted for now, and by whose order. Each is looked at again on its day."
+    )
     sees = (Desk.HOLD,)
     list_display = ("__str__", "scope", "review_on", "placed_at", "lifted_at")
     list_filter = ("scope", ("lifted_at", admin.EmptyFieldListFilter))

@@ -82,6 +82,10 @@ class _Deeds(DeskAdmin):
 class PolicyVersionAdmin(_Deeds):
     """Every version of every text; above the list, the way to the page of each text."""
 
+    lead = gettext_lazy(
+        "Our texts as they were published. A change of what we do with data needs a plan for "
+        "telling people."
+    )
     list_display = ("title", "language", "number", "is_material", "published_at", "effective_at")
     list_filter = ("kind", "language", "is_material")
     fields = (
@@ -189,6 +193,7 @@ def _asked(drafts: list[PolicyVersion]) -> Approval | None:
 class CampaignAdmin(_Deeds):
     """Notices to everybody, how far each is, and what keeps its matter from taking effect."""
 
+    lead = gettext_lazy("Who has to be told what, until when.")
     list_display = ("kind", "effective_at", "started_at", "progress", "put_off", "carried_out_at")
     list_filter = ("kind",)
     ordering = ("-planned_at",)
@@ -255,6 +260,7 @@ class CampaignAdmin(_Deeds):
 class CampaignNoticeAdmin(DeskAdmin):
     """The log of a notice: each person by id, tried when, arrived or not, shown here when."""
 
+    lead = gettext_lazy("Each notice of a campaign: sent, arrived, seen.")
     sees = _SEES
     list_display = ("user_id", "campaign", "delivery", "tries", "tried_at", "failure", "shown_at")
     list_filter = ("delivery", "campaign")
@@ -266,6 +272,7 @@ class CampaignNoticeAdmin(DeskAdmin):
 class PolicyAcceptanceAdmin(DeskAdmin):
     """Who answered which text how: people by id."""
 
+    lead = gettext_lazy("Who agreed to which text, by its fingerprint.")
     sees = _SEES
     list_display = ("at", "user_id", "version", "is_accepted", "channel")
     list_filter = ("is_accepted", "channel")

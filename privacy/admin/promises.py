@@ -39,6 +39,10 @@ def _signed(by: User, row: Any, given: dict[str, Any], at: datetime) -> str:
 class CheckRunAdmin(DeedAdmin):
     """Each look, the newest first; in it every promise, the broken ones on top."""
 
+    lead = _(
+        "Each night every promise of our policies is checked. What is broken stops the next "
+        "version of the text."
+    )
     sees = (Desk.SEE_REGISTERS, Desk.KEEP_REGISTERS)
     list_display = ("at", "kept", "broken", "due", "by", "took_ms")
     ordering = ("-at",)
@@ -82,6 +86,9 @@ class CheckRunAdmin(DeedAdmin):
 class EgressStatementAdmin(DeedAdmin):
     """What an officer signed once a year: who can be reached, and that nothing is sold."""
 
+    lead = _(
+        "Once a year somebody signs that nothing leaves to anybody who is not on the register."
+    )
     sees = (Desk.SEE_REGISTERS, Desk.KEEP_REGISTERS)
     list_display = ("signed_at", "signed_by", "digest")
     list_select_related = ("signed_by",)

@@ -47,6 +47,10 @@ def _changed(by: User, row: Processor, given: Given, at: datetime) -> str:
 class ProcessorAdmin(RegisterAdmin):
     """Whoever helps us, and authorities that get data by law."""
 
+    lead = _(
+        "Whoever helps us, and authorities that get data by law. Nothing leaves to a host "
+        "that stands on none of these rows."
+    )
     list_display = ("name", "kind", "purpose", "country", "agreement_on", "enabled_at", "ended_at")
     list_filter = ("kind", "is_optional", ("enabled_at", admin.EmptyFieldListFilter))
     ordering = ("ended_at", "name")
@@ -117,6 +121,7 @@ def _abroad(by: User, row: Any, given: Given, at: datetime) -> str:
 class TransferAdmin(RegisterAdmin):
     """Other countries. Where none stands here, nothing goes."""
 
+    lead = _("Data that go to another country, and on what ground.")
     list_display = ("country", "recipient", "data", "basis", "keeps_copy", "ended_at")
     list_filter = ("country", "keeps_copy", ("ended_at", admin.EmptyFieldListFilter))
     ordering = ("ended_at", "country")
@@ -152,6 +157,10 @@ def _wanted(by: User, row: Any, given: Given, at: datetime) -> str:
 class DisclosureAdmin(RegisterAdmin):
     """What authorities asked for, and what they were given."""
 
+    lead = _(
+        "When an authority asks for data: by which order, who agreed, and whether the "
+        "business was told."
+    )
     list_display = ("authority", "instrument", "tenant_id", "received_on", "approved_at", "told_at")
     list_filter = (
         "tells_tenant",

@@ -120,7 +120,12 @@ def _is_run(plan: PurgePlan) -> bool:
 class PurgePlanAdmin(DeedAdmin):
     """Dry runs. A plan is never changed: another look is another plan."""
 
+    lead = _(
+        "What would go today, by class and table, before anything goes. Tax records need a "
+        "second person."
+    )
     sees = (Desk.PLAN_PURGE, Desk.APPROVE_PURGE, Desk.SEE_REGISTERS)
+    named = ("made_by",)
     list_display = ("at", "kind", "rows", "made_by", "stands")
     list_filter = ("kind",)
     ordering = ("-at",)
@@ -198,7 +203,9 @@ class PurgePlanAdmin(DeedAdmin):
 class PurgeRunAdmin(DeskAdmin):
     """Purges, and how far they are."""
 
+    lead = _("Deletions that were done, batch by batch.")
     sees = (Desk.PLAN_PURGE, Desk.APPROVE_PURGE, Desk.SEE_REGISTERS)
+    named = ("began_by", "approved_by")
     list_display = ("plan", "began_at", "progress", "ended_at", "began_by", "approved_by")
     list_select_related = ("plan",)
     ordering = ("-began_at",)
@@ -230,7 +237,9 @@ class PurgeRunAdmin(DeskAdmin):
 class PurgeReceiptAdmin(DeskAdmin):
     """What is left of what is gone: how many, and a digest of their ids."""
 
+    lead = _("What each deletion took away, in numbers, signed by a fingerprint.")
     sees = (Desk.SEE_REGISTERS,)
+    named = ("approver",)
     list_display = ("at", "table", "retention", "rows", "job", "approver", "digest")
     list_filter = ("retention", "table")
     date_hierarchy = "at"

@@ -33,8 +33,10 @@ from privacy.services import (
     desk,
     erasing,
     erasure_words,
+    handing_out,
     request_words,
     requests,
+    routing,
 )
 from smartinvoicing import clock
 
@@ -61,6 +63,10 @@ class IsOpen(admin.SimpleListFilter):
 class SubjectRequestAdmin(DeedAdmin):
     """The register. Nothing in a list says who somebody is."""
 
+    lead = gettext_lazy(
+        "What people ask about their data. An answer is due within thirty days; the bar shows "
+        "what is left."
+    )
     sees = (Desk.WORK_REQUESTS, Desk.DECIDE_REQUESTS, Desk.SEE_REGISTERS)
     deeds = (ENTER, *DEEDS)
     change_form_template = "privacy/desk/request_room.html"
@@ -177,7 +183,11 @@ class SubjectRequestAdmin(DeedAdmin):
         return row
 
 
-_AGREED: Final = {"refuse": deciding.REFUSE, "erase": deciding.ERASE}
+_AGREED: Final = {
+    "refuse": deciding.REFUSE,
+    "erase": deciding.ERASE,
+    "archive": handing_out.ARCHIVE,
+}
 
 
 def _words_agreed(deed: str, pk: Any) -> str:
@@ -234,7 +244,10 @@ def _next(row: SubjectRequest) -> str:
     if row.proved_at is None and row.type in deciding.NEEDS_PROOF:
         return "code"
     if row.hat == Hat.PROCESSOR and row.state == RequestState.IN_PROGRESS:
-        return "route"
+        if not routing.is_ours(row):
+            return "route"
+        if row.type in deciding.EXPORTED:
+            return "export" if row.buyer_id else "archive"
     return "erase" if row.type == RequestType.ERASURE else "done"
 
 

@@ -16,7 +16,7 @@ from accounts.desk import Deed, WhyForm
 from accounts.enums import Desk, StaffAction
 from accounts.models import User
 from privacy.models import ENDED, Hat, RequestState, RequestType, SubjectRequest
-from privacy.services import answering, deciding, requests, routing
+from privacy.services import answering, deciding, handing_out, requests, routing
 from privacy.services.request_words import Said
 
 Given = dict[str, Any]
@@ -135,6 +135,17 @@ def _erased(by: User, row: SubjectRequest, given: Given, at: datetime) -> str:
     return _("A second person has to agree; then do it again with the same words.")
 
 
+def _handed_out(by: User, row: SubjectRequest, given: Given, at: datetime) -> str:
+    handing_out.customer(row, by=by, at=at)
+    return _("It is put together; the person gets a link, and a code opens it.")
+
+
+def _archive(by: User, row: SubjectRequest, given: Given, at: datetime) -> str:
+    if handing_out.archive(row, why=given["why"], by=by, at=at) is None:
+        return _("It is put together; the person gets a link, and a code opens it.")
+    return _("A second person has to agree; then do it again with the same words.")
+
+
 def _deed(
     name: str,
     label: Any,
@@ -159,6 +170,12 @@ def _deed(
 
 def _is_ours(row: SubjectRequest) -> bool:
     return row.state != RequestState.WAITING_CONTROLLER
+
+
+def _is_gone(row: SubjectRequest) -> bool:
+    """An export was asked for of a business that does not answer any more."""
+    fits = row.type in deciding.EXPORTED and row.state == RequestState.IN_PROGRESS
+    return fits and row.hat == Hat.PROCESSOR and routing.is_ours(row)
 
 
 def _is_provable(row: SubjectRequest) -> bool:
@@ -229,6 +246,22 @@ DEEDS: Final = (
         LongForm,
         right=Desk.DECIDE_REQUESTS,
         fits=lambda row: row.extended_at is None,
+    ),
+    _deed(
+        "export",
+        gettext_lazy("Put an export together"),
+        gettext_lazy("For a customer of a business that is gone; nobody but they can open it."),
+        _handed_out,
+        right=Desk.DECIDE_REQUESTS,
+        fits=lambda row: row.buyer_id is not None and _is_provable(row) and _is_gone(row),
+    ),
+    _deed(
+        "archive",
+        gettext_lazy("Hand out the archive"),
+        gettext_lazy("To whoever owned a closed account: all its tax records. Two people."),
+        _archive,
+        WhyForm,
+        fits=lambda row: row.buyer_id is None and _is_provable(row) and _is_gone(row),
     ),
     _deed(
         "erase",

@@ -30,7 +30,11 @@ _MONTH: Final = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 class StaffLookAdmin(DeskAdmin):
     """Each look, written before its answer left; the review of a month has a page of its own."""
 
+    lead = _(
+        "Each page of a business that somebody of ours opened. The business sees the same lines."
+    )
     sees = (Desk.SEE_STAFF_LOG,)
+    named = ("who",)
     list_display = ("at", "who", "role", "tenant_id", "page", "object_id", "rows_shown", "result")
     list_filter = ("role", "page")
     search_fields = ("who", "tenant_id", "object_id")
@@ -106,6 +110,10 @@ def _lift(user: User, row: BreakGlass, said: dict[str, Any], at: datetime) -> st
 class BreakGlassAdmin(DeedAdmin):
     """Emergencies. A second person agrees on the page of approvals, within fifteen minutes."""
 
+    lead = _(
+        "Looks without the business having opened itself: an hour, two people, and the "
+        "business is told."
+    )
     sees = (Desk.SEE_STAFF_LOG, Desk.BREAK_GLASS, Desk.SIGN_BREACHES)
     list_display = (
         "opened_at",
@@ -158,6 +166,7 @@ class BreakGlassAdmin(DeedAdmin):
 class SupportWindowAdmin(DeskAdmin):
     """Doors that businesses opened."""
 
+    lead = _("Businesses that opened themselves to our support, and until when.")
     sees = (Desk.SEE_STAFF_LOG, Desk.LOOK_AT_TENANTS)
     list_display = ("granted_at", "tenant_id", "reason", "until", "ended_at")
     ordering = ("-granted_at",)
@@ -188,6 +197,7 @@ def _tie(user: User, row: None, said: dict[str, Any], at: datetime) -> str:
 class StaffTieAdmin(DeedAdmin):
     """Businesses that our people must not look at: family, shares, a past job."""
 
+    lead = _("Businesses that somebody of ours knows in private. They cannot open these.")
     sees = (Desk.SEE_STAFF_LOG, Desk.LOOK_AT_TENANTS)
     list_display = ("staff", "tenant_id", "said_at")
     list_select_related = ("staff",)

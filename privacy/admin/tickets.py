@@ -155,6 +155,7 @@ class Waits(admin.SimpleListFilter):
 class TicketAdmin(DeedAdmin):
     """The queue. Nothing in it says who somebody is; a room does, and each look is written down."""
 
+    lead = gettext_lazy("Questions to our support, by what is left of their time.")
     sees = (Desk.WORK_TICKETS,)
     deeds = DEEDS
     change_form_template = "privacy/desk/ticket_room.html"

@@ -33,7 +33,7 @@ from privacy.models.closure import (
     Erasure,
     ErasureState,
 )
-from privacy.models.datamap import DataMapVersion, Detection, DetectionRun
+from privacy.models.datamap import DataMapVersion, Detection, DetectionRun, FieldUse, Idle
 from privacy.models.desk import Alarm, DeskTask
 from privacy.models.holds import HoldListed, HoldScope, LegalHold, TaxRetention
 from privacy.models.policies import AHEAD, Arrival, Campaign, CampaignKind, CampaignNotice
@@ -116,11 +116,13 @@ __all__ = [
     "ExportFile",
     "ExportState",
     "FeatureFlag",
+    "FieldUse",
     "Finding",
     "Hat",
     "HoldListed",
     "HoldScope",
     "IdentityProof",
+    "Idle",
     "LegalHold",
     "Os",
     "OurHat",

@@ -150,6 +150,8 @@ class Erasure(models.Model):
 
     subject_key: HMAC of the subject, the same in the file; from it nobody finds the person.
     user_id, buyer_id: kept while law holds something, so that the rest can follow by itself.
+    sealed:      an address by which alone the subject is known, under the installation's key;
+                 emptied when it is done.
     receipt:     what became of each table: numbers, classes, dates.
     mail_key:    the letter about it; its row goes when it has left.
     """
@@ -160,6 +162,7 @@ class Erasure(models.Model):
     user_id = models.UUIDField(null=True, blank=True)
     tenant_id = models.UUIDField(null=True, blank=True)
     buyer_id = models.UUIDField(null=True, blank=True)
+    sealed = models.BinaryField(default=bytes)
     asked_by = models.CharField(max_length=80)
     request_id = models.UUIDField(null=True, blank=True)
     state = models.CharField(_("state"), max_length=5, choices=ErasureState, default="begun")
@@ -175,7 +178,7 @@ class Erasure(models.Model):
             models.CheckConstraint(
                 condition=Q(state="begun", done_at=None)
                 | Q(state="held", resumes_on__isnull=False, done_at__isnull=False)
-                | Q(state="done", done_at__isnull=False, user_id=None, buyer_id=None),
+                | Q(state="done", done_at__isnull=False, user_id=None, buyer_id=None, sealed=b""),
                 name="erasure_state_is_true",
             ),
         ]
@@ -188,10 +191,12 @@ class Erasure(models.Model):
         retention = Retention.REG
         subject = "user"
         basis = "law"
+        export = {"sealed": False}
         personal = {
             "subject_key": Category.TECHNICAL,
             "user_id": Category.IDENTITY,
             "buyer_id": Category.IDENTITY,
+            "sealed": Category.CONTACT,
             "asked_by": Category.IDENTITY,
         }
         plain = (

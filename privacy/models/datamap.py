@@ -1,4 +1,5 @@
-"""Versions of the data map that an officer has agreed to, and what the detectors came upon."""
+"""Versions of the data map that an officer has agreed to, what the detectors came upon, and
+whether each personal field is used."""
 
 from __future__ import annotations
 
@@ -100,3 +101,51 @@ class DetectionRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.found} of {self.values}"
+
+
+class Idle(models.TextChoices):
+    """Why a field may be one too many."""
+
+    EMPTY = "empty", _("Nobody fills it in")
+    UNREAD = "unread", _("No part of the program reads it")
+
+
+class FieldUse(models.Model):
+    """Whether one personal field is needed: of the newest rows, how many fill it; who reads it.
+
+    idle:       why it may be one too many; "" for one that is used, and where there are no rows.
+    idle_since: since when each look said so.
+    agreed_at:  when an officer last said that it is needed all the same.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    model = models.CharField(max_length=80)
+    field = models.CharField(max_length=63)
+    rows = models.PositiveIntegerField(_("rows looked at"), default=0)
+    filled = models.PositiveIntegerField(_("of them filled"), default=0)
+    idle = models.CharField(max_length=8, choices=Idle, blank=True)
+    idle_since = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField()
+    agreed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["model", "field"], name="fielduse_once"),
+            models.CheckConstraint(
+                condition=Q(idle="", idle_since=None) | (~Q(idle="") & Q(idle_since__isnull=False)),
+                name="fielduse_idle_since",
+            ),
+        ]
+
+    class Privacy:
+        retention = Retention.REG
+        subject = "none"
+        basis = "legitimate interest"
+        personal: ClassVar[dict[str, Category]] = {}
+        plain = (
+            *("id", "model", "field", "rows", "filled", "idle", "idle_since", "looked_at"),
+            "agreed_at",
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model}.{self.field}"

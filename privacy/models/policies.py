@@ -38,6 +38,7 @@ class Campaign(models.Model):
     about:        of a transfer or a new helper: who, and what becomes of the data, in plain words.
     days_ahead:   the least number of days between telling and taking effect.
     effective_at: when it takes effect; put off while fewer than 95 percent have been tried.
+    listed_at:    when everybody of that time was last known to stand on its list.
     reached_at:   when 95 percent had been tried.
     carried_out_at: when the matter took effect. Without `reached_at`, or too early, the database
                   refuses it.
@@ -54,6 +55,7 @@ class Campaign(models.Model):
     planned_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     effective_at = models.DateTimeField(_("takes effect"))
     started_at = models.DateTimeField(_("begun"), null=True)
+    listed_at = models.DateTimeField(null=True)
     reached_at = models.DateTimeField(_("95 percent tried"), null=True)
     told_in_app_at = models.DateTimeField(_("bells rung"), null=True)
     quiet_at = models.DateTimeField(_("bells silent"), null=True)
@@ -90,7 +92,7 @@ class Campaign(models.Model):
         personal: ClassVar[dict[str, Category]] = {"planned_by": Category.IDENTITY}
         plain = (
             *("id", "kind", "version", "about", "days_ahead", "planned_at", "effective_at"),
-            *("started_at", "reached_at", "told_in_app_at", "quiet_at", "put_off"),
+            *("started_at", "listed_at", "reached_at", "told_in_app_at", "quiet_at", "put_off"),
             *("carried_out_at", "withdrawn_at"),
         )
 

@@ -13,8 +13,9 @@ from accounts import policies, tenancy
 from accounts.enums import Environment
 from accounts.models import AuditCheck, LegalEntity, PolicyAcceptance, PolicyKind
 from accounts.models.policies import Language
-from privacy.models import Alarm, Audience, BreachCase, BreachLetter
+from privacy.models import Alarm, Audience, BreachCase
 from privacy.promise_checks import catalogue
+from privacy.services import breach_steps
 from privacy.verdicts import Broken, Kept, Verdict
 
 LATELY: Final = timedelta(days=2)
@@ -101,7 +102,6 @@ def _is_settled(case: BreachCase) -> bool:
         last = case.decisions.filter(audience=audience).order_by("-at", "-id").first()
         if last is None:
             return False
-        told = BreachLetter.objects.filter(case=case, audience=audience, sent_at__isnull=False)
-        if last.tells and not told.exists():
+        if last.tells and not breach_steps.is_told(case, audience):
             return False
     return True

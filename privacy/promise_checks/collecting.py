@@ -15,7 +15,7 @@ from accounts.models import LegalEntity, PolicyAcceptance, PolicyKind, User
 from accounts.models.policies import Language
 from privacy import cookies, deadlines, inventory, masking
 from privacy.promise_checks import catalogue
-from privacy.services import datamap
+from privacy.services import datamap, field_use
 from privacy.verdicts import Broken, Kept, Verdict
 from smartinvoicing import clock
 from smartinvoicing.classified import Retention
@@ -23,6 +23,8 @@ from smartinvoicing.classified import Retention
 CUT_DAYS: Final = 30
 LOG_DAYS: Final = 90
 GRACE: Final = timedelta(days=1)  # the job runs each hour
+LATELY: Final = timedelta(days=2)
+ASKED: Final = timedelta(days=30)  # for the officer's answer about a field
 BCRYPT: Final = "bcrypt_sha256$"
 UNUSABLE: Final = "!"
 A_CNIC: Final = "3520112345671"
@@ -189,7 +191,14 @@ def every_field_has_a_use(at: datetime) -> Verdict:
     without = [f"{e.model}.{e.field}" for e in inventory.personal_fields() if not e.purposes]
     if without:
         return Broken(_("Nothing says what %(what)s is for."), {"what": without[0]})
+    looked = field_use.last_look()
+    if looked is None or looked < at - LATELY:
+        return Broken(_("Nobody has looked for two days which details are needed."))
+    if n := field_use.due(at=at - ASKED).count():
+        return Broken(
+            _("%(n)s details were not needed for a quarter, and nobody decided."), {"n": n}
+        )
     return Kept(
-        _("%(n)s personal details, each with its purpose."),
-        {"n": len(inventory.personal_fields())},
+        _("%(n)s personal details, each with its purpose; %(idle)s stand idle at present."),
+        {"n": len(inventory.personal_fields()), "idle": field_use.idle().count()},
     )

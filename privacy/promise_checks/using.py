@@ -23,7 +23,7 @@ from accounts.models.consents import ConsentState
 from privacy import inventory
 from privacy.models import Closure, UsageEvent
 from privacy.promise_checks import catalogue
-from privacy.services import analytics, policies
+from privacy.services import analytics, closing, policies
 from privacy.verdicts import Broken, Kept, Verdict
 from smartinvoicing.celery import app
 
@@ -120,9 +120,9 @@ def locks_and_no_automatic_end(at: datetime) -> Verdict:
     is_on = getattr(settings, "AXES_ENABLED", True)
     if not is_on or not 0 < settings.AXES_FAILURE_LIMIT <= MOST_TRIES:
         return Broken(_("Passwords can be guessed without end."))
-    alone = Closure.objects.filter(begun_by__startswith="system:").count()
-    if alone:
-        return Broken(_("%(n)s accounts were ended by no person."), {"n": alone})
+    alone = Closure.objects.filter(begun_by__startswith="system:").exclude(begun_by=closing.LEDGER)
+    if n := alone.count():
+        return Broken(_("%(n)s accounts were ended by no person."), {"n": n})
     return Kept(
         _("After %(n)s wrong passwords a door is shut for a while; people alone end accounts."),
         {"n": settings.AXES_FAILURE_LIMIT},

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.utils.module_loading import import_string
 
 from privacy.models import Alarm
@@ -45,9 +46,10 @@ def set_alarm(
         repeat_s=int(repeat.total_seconds()) if repeat else None,
     )
     Alarm.objects.bulk_create([fresh], ignore_conflicts=True)
-    Alarm.objects.filter(kind=kind, about=about, step=step, times=0, silenced_at=None).exclude(
-        pk=fresh.pk
-    ).update(due_at=due_at, sounds_at=due_at, repeat_s=fresh.repeat_s)
+    # A silenced one moves too: it may be revived.
+    Alarm.objects.filter(kind=kind, about=about, step=step, times=0).exclude(pk=fresh.pk).update(
+        due_at=due_at, sounds_at=due_at, repeat_s=fresh.repeat_s
+    )
 
 
 def silence(kind: str, about: UUID, *, at: datetime, steps: Iterable[str] | None = None) -> None:
@@ -60,7 +62,10 @@ def silence(kind: str, about: UUID, *, at: datetime, steps: Iterable[str] | None
 
 def revive(kind: str, about: UUID, *, steps: Iterable[str]) -> None:
     """What was done is not done any more: these sound again, late where their time has passed."""
-    Alarm.objects.filter(kind=kind, about=about, step__in=list(steps)).update(silenced_at=None)
+    silenced = Alarm.objects.filter(
+        kind=kind, about=about, step__in=list(steps), silenced_at__isnull=False
+    )
+    silenced.update(silenced_at=None, sounds_at=Coalesce("sounds_at", "due_at"))
 
 
 def sound_due(*, at: datetime) -> int:

@@ -5,6 +5,7 @@ It reads no table of the business: what it writes is the name of a page and a ki
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
@@ -17,7 +18,7 @@ from accounts.enums import Purpose
 from privacy.models import Os, Screen, UsageEvent, UsageName
 
 KEPT: Final = timedelta(days=14 * 365 // 12)  # fourteen months
-MOST: Final = 500
+MOST: Final = 500  # browsers that are asked about at once
 
 _SYSTEMS: Final = (
     ("android", Os.ANDROID),
@@ -81,8 +82,17 @@ def forget_due(*, at: datetime) -> int:
     """What is too old, and what of a browser that does not agree (any more). The second should
     never be: a withdrawal deletes at once, and this makes up for one that could not."""
     gone = UsageEvent.objects.filter(at__lt=at - KEPT).delete()[0]
-    visitors = UsageEvent.objects.order_by("visitor").values_list("visitor", flat=True).distinct()
-    for visitor in list(visitors):
-        if not consents.may_use(Purpose.ANALYTICS, visitor=visitor, at=at):
-            gone += forget(visitor)
+    for visitors in _visitors():
+        agreeing = consents.agreeing(Purpose.ANALYTICS, visitors=visitors, at=at)
+        others = set(visitors) - agreeing
+        gone += UsageEvent.objects.filter(visitor__in=others).delete()[0] if others else 0
     return gone
+
+
+def _visitors() -> Iterator[list[str]]:
+    """All browsers of which something was counted, page by page."""
+    names = UsageEvent.objects.order_by("visitor").values_list("visitor", flat=True).distinct()
+    page = list(names[:MOST])
+    while page:
+        yield page
+        page = list(names.filter(visitor__gt=page[-1])[:MOST])

@@ -7,7 +7,8 @@ goes to the business. What is left waits for a person, with the clock running.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -19,14 +20,12 @@ from accounts.access import Actor
 from accounts.consents import How, Who
 from accounts.enums import Purpose
 from accounts.models import ConsentChannel, SuppressionReason
-from invoices.pdf import PdfUnavailable
 from privacy.models import ExportFile, ExportState, Hat, RequestState, RequestType, SubjectRequest
 from privacy.services import (
     clocks,
     deciding,
     erasing,
     erasure_words,
-    export_archive,
     exporting,
     identity,
     request_words,
@@ -35,12 +34,10 @@ from privacy.services import (
     routing,
 )
 from privacy.services.request_states import note
-from smartinvoicing.errors import StateConflict
 
 logger = logging.getLogger(__name__)
 
 SYSTEM: Final = Actor.system("privacy.answer")
-EXPORTED: Final = frozenset({RequestType.ACCESS, RequestType.PORTABILITY})
 STOPPED: Final = frozenset({RequestType.WITHDRAWAL, RequestType.OBJECTION, RequestType.RESTRICTION})
 
 
@@ -52,7 +49,7 @@ def begin(request: SubjectRequest, *, at: datetime) -> None:
         return
     if request.hat == Hat.PROCESSOR:
         _hand_over(request, at)
-    elif request.type in EXPORTED:
+    elif request.type in deciding.EXPORTED:
         exporting.build_export(request, at=at)
     elif request.type in STOPPED:
         _stop_uses(request, at)
@@ -107,26 +104,33 @@ def tell_why(request: SubjectRequest, *, at: datetime) -> None:
 # --- exports ----------------------------------------------------------------------------------
 
 
-def build_due(*, at: datetime) -> int:
+def build_due(*, at: datetime, budget_s: float = 600.0) -> int:
     """Put together what was asked for, one after the other; how many became ready.
 
-    Outside a transaction. One that fails is tried again later, three times in all, and keeps none
-    of the others back.
+    Outside a transaction. One that fails is tried again later, and keeps none of the others back;
+    one for which the time is not enough goes on with the next run. The time that goes by counts:
+    a lease begins when it is taken.
     """
-    ready = 0
-    while (export := exporting.claim(at=at)) is not None:
+    began, ready = time.monotonic(), 0
+
+    def now() -> datetime:
+        return at + timedelta(seconds=time.monotonic() - began)
+
+    def is_over() -> bool:
+        return time.monotonic() - began >= budget_s
+
+    while not is_over() and (export := exporting.claim(at=now())) is not None:
         if export.state == ExportState.FAILED:
             _failed(export, at)
             continue
         try:
-            exporting.run(export, at=at)
-        except (OSError, StateConflict, PdfUnavailable) as error:
+            exporting.run(export, at=at, is_over=is_over)
+            if export.state == ExportState.READY:
+                exported(export, at=at)
+                ready += 1
+        except Exception as error:
             logger.exception("export.failed", extra={"failure": type(error).__name__})
-            export_archive.remove(export.name)
-            continue
-        if export.state == ExportState.READY:
-            exported(export, at=at)
-            ready += 1
+            exporting.drop_piece(export)
     return ready
 
 
@@ -159,7 +163,7 @@ def look_up_due(*, at: datetime) -> int:
     One that cannot be looked up is tried again at the next run, and keeps none of the others back.
     """
     looked_up = 0
-    for request in requests.to_look_up():
+    for request in requests.to_look_up(at=at):
         try:
             identity.look_up(request, at=at)
         except Exception:

@@ -9,7 +9,7 @@ from typing import Final
 
 from privacy import breach_clock
 from privacy.breach_clock import Need, Step
-from privacy.models import Audience, BreachCase, BreachDecision, OurHat
+from privacy.models import Audience, BreachCase, BreachDecision, BreachNotice, OurHat
 from privacy.services import alarms
 
 KIND: Final = "breach"
@@ -59,11 +59,20 @@ def is_done(case: BreachCase, need: Need) -> bool:
 
 
 def is_told(case: BreachCase, audience: Audience) -> bool:
-    """A letter to them left, or somebody decided that they are not told."""
-    if case.letters.filter(audience=audience, sent_at__isnull=False).exists():
+    """A letter to them left (of businesses: to each that it touches by now), or somebody decided
+    that they are not told."""
+    if case.letters.filter(audience=audience, sent_at__isnull=False).exists() and not (
+        audience == Audience.TENANTS and _has_untold(case)
+    ):
         return True
     decision = decisions_of(case).get(audience)
     return decision is not None and not decision.tells
+
+
+def _has_untold(case: BreachCase) -> bool:
+    """Whether a business was found after the letter to businesses had left."""
+    told = BreachNotice.objects.filter(letter__case=case, tenant_id__isnull=False)
+    return case.tenants.exclude(tenant_id__in=told.values("tenant_id")).exists()
 
 
 def _is_drafted(case: BreachCase) -> bool:

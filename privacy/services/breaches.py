@@ -163,6 +163,7 @@ def add_tenants(
         row.save(force_insert=True)
         staff.record(by, StaffAction.ADDED, row, at=at, tenant_id=row.tenant_id)
     _open_incidents(current, at=at)
+    breach_steps.settle(current, at=at)
     return fresh
 
 

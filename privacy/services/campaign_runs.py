@@ -25,6 +25,7 @@ from privacy.services.campaigns import earliest, progress_of, words_of
 
 PAGE: Final = 500
 MOST_TRIES: Final = 3
+LISTED: Final = timedelta(hours=1)  # between two looks for newcomers: each reads all people
 FOLLOWED: Final = timedelta(days=14)  # after it took effect, for mails that come back late
 TEMPLATES: Final = {
     CampaignKind.POLICY: "privacy/mail/policy_change",
@@ -50,7 +51,7 @@ def go_on(*, at: datetime) -> int:
 
 def _go_on(campaign: Campaign, at: datetime) -> int:
     if campaign.effective_at > at:
-        _enlist(campaign)
+        _enlist(campaign, at)
         _ring(campaign, at)
     _follow_up(campaign, at)
     made = 0
@@ -60,8 +61,13 @@ def _go_on(campaign: Campaign, at: datetime) -> int:
     return made
 
 
-def _enlist(campaign: Campaign) -> None:
-    """Everybody who may sign in and has proved an address, newcomers too; each once."""
+def _enlist(campaign: Campaign, at: datetime) -> None:
+    """Everybody who may sign in and has proved an address, newcomers of the hour too; each once.
+
+    One that is broken off is gone on with by the next run: until it is whole nobody judges.
+    """
+    if campaign.listed_at is not None and campaign.listed_at > at - LISTED:
+        return
     known = CampaignNotice.objects.filter(campaign=campaign, user_id=models.OuterRef("pk"))
     fresh = _registered().filter(~models.Exists(known)).order_by("pk")
     while ids := list(fresh.values_list("pk", flat=True)[:PAGE]):
@@ -69,6 +75,8 @@ def _enlist(campaign: Campaign) -> None:
             [CampaignNotice(campaign=campaign, user_id=each) for each in ids],
             ignore_conflicts=True,
         )
+    campaign.listed_at = at
+    campaign.save(update_fields=["listed_at"])
 
 
 def _registered() -> models.QuerySet[User]:

@@ -53,6 +53,7 @@ def proof_asked(request: SubjectRequest, *, at: datetime) -> None:
     reminder, close = OF_PROOF
     alarms.set_alarm(KIND, request.pk, reminder, due_at=deadlines.PROOF_REMINDER.after(at))
     alarms.set_alarm(KIND, request.pk, close, due_at=deadlines.PROOF_CLOSE.after(at))
+    alarms.revive(KIND, request.pk, steps=OF_PROOF)  # where another proof was settled before
 
 
 def to_forward(request: SubjectRequest, *, at: datetime) -> None:

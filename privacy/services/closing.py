@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 DEED: Final = "close_account"
 TASK: Final = "closure"
+LEDGER: Final = "system:ledger"  # a closing that people began before a restore
 
 
 # --- begun ------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def begun_before(tenant_id: UUID, *, begun_at: datetime) -> Closure:
     closure = Closure.objects.create(
         tenant_id=tenant_id,
         begun_at=begun_at,
-        begun_by="system:ledger",
+        begun_by=LEDGER,
         purge_from=purge_from,
         purge_by=purge_by,
         ends_by=ends_by,

@@ -10,24 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import audit, selectors, staff, tenancy
+from accounts import audit, staff, tenancy
 from accounts.access import Actor
 from accounts.enums import AuditAction, NoticeKind, StaffAction
-from accounts.models import LegalEntity, MailState, Membership, OutgoingMail, Tenant
+from accounts.models import MailState, OutgoingMail, Tenant
 from accounts.services import mailing, notices
 from fbr.services import credentials
-from invoices.models import Buyer
-from privacy import scanning
 from privacy.models import (
     Closure,
     ClosureCount,
@@ -35,10 +31,10 @@ from privacy.models import (
     Erasure,
     ErasureState,
 )
-from privacy.rules import model_of
 from privacy.services import (
     alarms,
     closing,
+    closing_search,
     closing_steps,
     desk,
     erasure_ledger,
@@ -50,13 +46,12 @@ from privacy.services.erasure_plans import ANONYMISE, DELETE, HOLD, PlannedRow, 
 from privacy.services.person_tables import KEPT
 from privacy.subjects import Subject, SubjectKind
 from smartinvoicing.classified import Retention
+from smartinvoicing.ids import uuid7
 
 logger = logging.getLogger(__name__)
 
 ACTOR: Final = Actor.system("privacy.close")
 HELD: Final = "closure_held"
-MOST_WORDS: Final = 100
-SHORTEST_WORD: Final = 6
 _DEEDS: Final = {
     DELETE: gettext_lazy("deleted"),
     ANONYMISE: gettext_lazy("written over"),
@@ -167,15 +162,25 @@ def _is_held(closure: Closure, at: datetime) -> bool:
     return held
 
 
-def _lay_down(closure: Closure, at: datetime) -> None:
-    """On the disk, outside the database: from now on no backup brings this business back."""
+def _lay_down(closure: Closure, at: datetime, entry: erasure_ledger.Entry | None) -> None:
+    """On the disk, outside the database: from now on no backup brings this business back.
+
+    entry: after a restore, the file that lies there already; its row comes back.
+    """
     subject = Subject(SubjectKind.TENANT, tenant_id=closure.tenant_id)
     erasure, _made = Erasure.objects.get_or_create(
-        subject_key=erasure_ledger.key_of(subject),
+        subject_key=entry.key if entry else erasure_ledger.key_of(subject),
         subject_kind=subject.kind,
         state=ErasureState.BEGUN,
-        defaults={"tenant_id": closure.tenant_id, "asked_by": closure.begun_by, "at": at},
+        defaults={
+            "id": entry.id if entry else uuid7(),
+            "tenant_id": closure.tenant_id,
+            "asked_by": closure.begun_by,
+            "at": entry.at if entry else at,
+        },
     )
+    if entry is not None:
+        return
     erasure_ledger.lay_down(
         erasure_ledger.Entry(
             id=erasure.pk,
@@ -188,42 +193,32 @@ def _lay_down(closure: Closure, at: datetime) -> None:
     )
 
 
-def _begin_purge(closure: Closure, at: datetime) -> None:
+def _begin_purge(closure: Closure, at: datetime, entry: erasure_ledger.Entry | None = None) -> None:
     """From here there is no way back: the ledger knows it before the first row goes."""
     with tenancy.in_tenant(closure.tenant_id), transaction.atomic():
         held = closing.locked(closure)
         if held.state != ClosureState.BEGUN:
             return  # somebody was faster, or opened it again
-        words = closing.opened(held) | {"words": _words(held)}
-        _lay_down(held, at)
+        words = closing.opened(held) | closing_search.words_of(held.tenant_id)
+        _lay_down(held, at, entry)
         held.state = ClosureState.PURGING
         held.save(update_fields=["state"])
         closing.keep_sealed(held, words)
         notices.clear(NoticeKind.CLOSURE, held, at=at)
 
 
-def _words(closure: Closure) -> list[str]:
-    """What nobody should find afterwards: of people that work nowhere else, of customers."""
-    found: list[str] = []
-    for membership in Membership.objects.select_related("user").order_by("id")[:MOST_WORDS]:
-        if len(selectors.memberships_of(membership.user_id)) == 1:
-            found += [membership.user.email, membership.user.name]
-    found += LegalEntity.objects.values_list("phone", flat=True)
-    for buyer in Buyer.objects.order_by("id").only("email", "phone")[:MOST_WORDS]:
-        found += [buyer.email, buyer.phone]
-    return sorted({word for word in found if len(word) >= SHORTEST_WORD})[: 2 * MOST_WORDS]
-
-
 # --- until day 45 -----------------------------------------------------------------------------
 
 
 def _purge(closure: Closure, at: datetime, is_over: Stop) -> None:
+    if not closing_search.is_due(closure, at=at):
+        return
     if not is_done(closure, "purge"):
         if not tenant_purge.run(closure, at=at, is_over=is_over):
             return
         with tenancy.in_tenant(closure.tenant_id), transaction.atomic():
             _step(closure, "purge", at, rows=_rows(closure))
-    found = _check(closure)
+    found = closing_search.check(closure, at=at)
     if found:
         desk.open_task(
             closing.TASK,
@@ -234,7 +229,7 @@ def _purge(closure: Closure, at: datetime, is_over: Stop) -> None:
             at=at,
             due_at=closure.purge_by,
         )
-        # What came in meanwhile is taken by the next run.
+        # What came in meanwhile is taken tomorrow, before the next search.
         closure.steps.filter(step="purge").update(done_at=None)
         return
     desk.done(closing.TASK, str(closure.pk), at=at)
@@ -243,26 +238,6 @@ def _purge(closure: Closure, at: datetime, is_over: Stop) -> None:
 
 def _rows(closure: Closure) -> int:
     return sum(closure.counts.values_list("count", flat=True))
-
-
-def _check(closure: Closure) -> list[str]:
-    """Where something of the business is left: counted by table, then searched for by word."""
-    left = [f"{table} ({count})" for table, count in tenant_purge.left(closure.tenant_id).items()]
-    words = closing.opened(closure).get("words", [])
-    if left or not words:
-        return left
-    folder = Path(default_storage.path(str(closure.tenant_id)))
-    with scanning.sight() as cursor:
-        hits = scanning.scan(words, folders=[folder] if folder.is_dir() else [], cursor=cursor)
-    return sorted({hit.place for hit in hits if not _may_stay(hit)})
-
-
-def _may_stay(hit: scanning.Hit) -> bool:
-    """Whether it stands in a table that law, or a proof, keeps."""
-    if hit.store != "database":
-        return False
-    model = model_of(hit.place)
-    return getattr(model, "Privacy", None) is not None and model.Privacy.retention in KEPT  # type: ignore[attr-defined]  # the model is known at run time
 
 
 def _give_receipt(closure: Closure, at: datetime) -> None:
@@ -363,20 +338,26 @@ def _letters(closure: Closure, *states: MailState) -> Any:
 # --- after a restore --------------------------------------------------------------------------
 
 
-def purge_again(tenant_id: UUID, *, begun_at: datetime, at: datetime) -> None:
+def purge_again(tenant_id: UUID, *, entry: erasure_ledger.Entry, at: datetime) -> bool:
     """What a restored database still has of an account that was emptied since.
 
     Its closing may be older in it, or not there at all: it is taken as begun when it was.
+    Returns: False where a hold or an open matter keeps it; then the job goes on when that is over.
     """
+    begun_at = entry.begun_at or entry.at
     closure = closing.current(tenant_id) or closing.begun_before(tenant_id, begun_at=begun_at)
+    with tenancy.in_tenant(tenant_id), transaction.atomic():
+        Tenant.objects.filter(pk=tenant_id, closing_at=None).update(closing_at=begun_at)
+        credentials.destroy(actor=ACTOR, at=at)
+        is_kept = tenant_purge.is_kept(tenant_id, at=at)
+    if is_kept:
+        return False
     if closure.state == ClosureState.BEGUN:
-        with tenancy.in_tenant(tenant_id), transaction.atomic():
-            Tenant.objects.filter(pk=tenant_id, closing_at=None).update(closing_at=begun_at)
-            credentials.destroy(actor=ACTOR, at=at)
-        _begin_purge(closure, at)
-    if closure.state in {ClosureState.BEGUN, ClosureState.PURGING}:
+        _begin_purge(closure, at, entry)
         closure.refresh_from_db()
+    if closure.state == ClosureState.PURGING:
         tenant_purge.run(closure, at=at, is_over=lambda: False)
         with tenancy.in_tenant(tenant_id), transaction.atomic():
             for step in ("drain", "settle", "token", "purge"):
                 _step(closure, step, at, how="after a restore")
+    return True

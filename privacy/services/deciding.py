@@ -35,6 +35,7 @@ REFUSE: Final = "request_refuse"
 ERASE: Final = "request_erase"
 # What hands something out or destroys it: not before it is proved who asks.
 NEEDS_PROOF: Final = frozenset(RequestType) - {RequestType.COMPLAINT}
+EXPORTED: Final = frozenset({RequestType.ACCESS, RequestType.PORTABILITY})
 
 
 # --- first looks ------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ def finish_at_desk(request: SubjectRequest, *, text: str, by: User, at: datetime
     staff.allow(by, Desk.DECIDE_REQUESTS)
     if not text.strip():
         raise RuleViolation(_("Write what was done: the person is told."))
-    _refuse_business(request)
+    _refuse_business(request, at)
     _took_up(request, by, at)
     finish(request, text=text.strip(), by=Actor.staff(by.pk), at=at)
     staff.record(by, StaffAction.DECIDED, request, at=at, deed="done")
@@ -197,7 +198,7 @@ def refuse_at_desk(request: SubjectRequest, *, why: str, by: User, at: datetime)
     staff.allow(by, Desk.WORK_REQUESTS)
     if not why.strip():
         raise RuleViolation(_("Say why it is refused, and on which ground: the person is told."))
-    _refuse_business(request)
+    _refuse_business(request, at)
     waiting = _agreed(REFUSE, request, why.strip(), by, at)
     if waiting is not None:
         return waiting
@@ -216,7 +217,7 @@ def erase_at_desk(request: SubjectRequest, *, why: str, by: User, at: datetime) 
     staff.allow(by, Desk.WORK_REQUESTS)
     _lock_open(request)
     _refuse_unproved(request)
-    _refuse_business(request)
+    _refuse_business(request, at)
     waiting = _agreed(ERASE, request, why.strip(), by, at)
     if waiting is not None:
         return waiting
@@ -306,11 +307,16 @@ def refuse_by_business(request: SubjectRequest, *, why: str, actor: Actor, at: d
     _end(request, RequestState.REFUSED, text=why.strip(), by=actor, at=at)
 
 
+@transaction.atomic
 def erase_by_business(request: SubjectRequest, *, actor: Actor, at: datetime) -> None:
-    """The business has its customer erased; what its documents hold, law keeps."""
+    """The business has its customer erased; what its documents hold, law keeps.
+
+    Answered and erased, or neither. Raises: NotAllowed; RuleViolation; StateConflict.
+    """
     allow(actor, Permission.MANAGE_BUSINESS)
-    with transaction.atomic():
-        routing.answered(request, actor=actor, at=at, outcome="erased")
+    _lock_open(request)
+    _refuse_unproved(request)
+    routing.answered(request, actor=actor, at=at, outcome="erased")
     erase(request, actor=actor, at=at)
 
 
@@ -353,7 +359,16 @@ def _end(
         text=text,
         **context,
     )
-    for other in request.duplicates.filter(closed_at=None):
+    _end_duplicates(request, to, by=by, at=at)
+
+
+def _end_duplicates(request: SubjectRequest, to: RequestState, *, by: Actor, at: datetime) -> None:
+    """They end with the one that was answered; where nobody proved that one, each stands alone."""
+    others = request.duplicates.filter(closed_at=None)
+    if request.type in NEEDS_PROOF and request.proved_at is None:
+        others.update(duplicate_of=None)
+        return
+    for other in others:
         is_next = to in NEXT[RequestState(other.state)]
         end = to if is_next else RequestState.WITHDRAWN  # nobody proved who wrote the second one
         transition(other, end, by=by, at=at, what="duplicate", facts={"of": str(request.pk)})
@@ -364,10 +379,20 @@ def _refuse_unproved(request: SubjectRequest) -> None:
         raise RuleViolation(_("It is not proved yet who asks. Nothing is handed out or done."))
 
 
-def _refuse_business(request: SubjectRequest) -> None:
-    """What lies with a business is the business's, until it does not exist any more."""
-    if request.hat == Hat.PROCESSOR and request.state == RequestState.WAITING_CONTROLLER:
+def _refuse_business(request: SubjectRequest, at: datetime) -> None:
+    """What lies with a business is the business's, until nobody is left there."""
+    if request.hat != Hat.PROCESSOR or request.state != RequestState.WAITING_CONTROLLER:
+        return
+    if not routing.is_ours(request):
         raise RuleViolation(_("This lies with the business: it decides, we only assist."))
+    routing.take_over(request, by=routing.SYSTEM, at=at)
+
+
+def take_in_hand(request: SubjectRequest, *, by: User, at: datetime) -> None:
+    """Before somebody of ours hands anything out. Raises: RuleViolation where they may not yet."""
+    _refuse_unproved(request)
+    _refuse_business(request, at)
+    _took_up(request, by, at)
 
 
 def _took_up(request: SubjectRequest, by: User, at: datetime) -> None:

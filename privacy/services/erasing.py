@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -34,6 +34,7 @@ from privacy.services.erasure_plans import (
 )
 from privacy.services.tombstones import tombstone
 from privacy.subjects import Subject, SubjectKind
+from smartinvoicing import crypto
 from smartinvoicing.clock import karachi_date
 from smartinvoicing.errors import StateConflict
 
@@ -42,6 +43,8 @@ __all__ = ["PlannedRow", "Receipt", "erase", "go_on", "plan_for", "tombstone", "
 logger = logging.getLogger(__name__)
 
 SYSTEM: Final = Actor.system("privacy.erase")
+OURS: Final = "platform"  # in the place of a tenant, where an address is sealed
+MOST: Final = 500
 LOOK_AGAIN: Final = timedelta(days=30)
 
 
@@ -62,23 +65,23 @@ def erase(
     at: datetime,
     actor: Actor,
     request_id: UUID | None = None,
-    is_again: bool = False,
+    again: erasure_ledger.Entry | None = None,
 ) -> Receipt:
     """Erase what can go, and remember to go on with the rest when its time has come.
 
     Once is enough: a second call for the same subject finds nothing left to do.
-    is_again: it was done before, and a restore undid it: nobody is asked and no line is added.
+    again: its file in the ledger, where a restore undid it: nobody is asked, no file is added.
     Raises: StateConflict where somebody is the last owner of a business that is open.
     """
     if subject.kind is SubjectKind.TENANT:
         raise ValueError("An account is closed, not erased at once: see closing.begin.")
     rows = plan_for(subject, at=at)
-    if not is_again and any(row.deed == CLOSE_FIRST for row in rows):
+    if again is None and any(row.deed == CLOSE_FIRST for row in rows):
         raise StateConflict(
             _("You are the only owner of a business. Close its account, or make another owner.")
         )
-    erasure = _begun(subject, at=at, actor=actor, request_id=request_id)
-    if not is_again:
+    erasure = _begun(subject, at=at, actor=actor, request_id=request_id, again=again)
+    if again is None:
         erasure_ledger.lay_down(_entry(erasure, rows))
     with transaction.atomic():
         for tenant_id in tenants_of(subject):
@@ -90,15 +93,25 @@ def erase(
 
 
 @transaction.atomic
-def _begun(subject: Subject, *, at: datetime, actor: Actor, request_id: UUID | None) -> Erasure:
-    """The row of the ledger; one that was begun and not ended is gone on with."""
-    key = erasure_ledger.key_of(subject)
-    known = Erasure.objects.filter(subject_key=key).exclude(state=ErasureState.DONE).first()
+def _begun(
+    subject: Subject,
+    *,
+    at: datetime,
+    actor: Actor,
+    request_id: UUID | None,
+    again: erasure_ledger.Entry | None,
+) -> Erasure:
+    """The row of the ledger; one that was begun and not ended is gone on with.
+
+    What a restore took away comes back as its file names it.
+    """
+    keys = erasure_ledger.keys_of(subject)
+    known = Erasure.objects.filter(subject_key__in=keys).exclude(state=ErasureState.DONE).first()
     if known is not None:
         return known
-    return Erasure.objects.create(
+    erasure = Erasure(
         subject_kind=subject.kind,
-        subject_key=key,
+        subject_key=erasure_ledger.key_of(subject),
         user_id=subject.user_id,
         tenant_id=subject.tenant_id,
         buyer_id=subject.buyer_id,
@@ -106,6 +119,16 @@ def _begun(subject: Subject, *, at: datetime, actor: Actor, request_id: UUID | N
         request_id=request_id,
         at=at,
     )
+    if again is not None:
+        erasure.id, erasure.subject_key, erasure.at = again.id, again.key, again.at
+    if subject.address:
+        erasure.sealed = crypto.seal(subject.address, tenant_id=OURS, place=_place(erasure))
+    erasure.save(force_insert=True)
+    return erasure
+
+
+def _place(erasure: Erasure) -> str:
+    return f"{Erasure._meta.db_table}/{erasure.pk}/sealed"
 
 
 def _entry(erasure: Erasure, rows: list[PlannedRow]) -> erasure_ledger.Entry:
@@ -126,7 +149,7 @@ def _ended(erasure: Erasure, rows: list[PlannedRow], *, at: datetime, stopped: b
     erasure.done_at, erasure.resumes_on = at, again
     erasure.receipt, erasure.receipt_sha256 = told, digest_of(told)
     if again is None:
-        erasure.user_id = erasure.buyer_id = None
+        erasure.user_id, erasure.buyer_id, erasure.sealed = None, None, b""
     erasure.save()
     staff.record(
         "privacy.erase",
@@ -218,11 +241,8 @@ def go_on(*, at: datetime) -> int:
     )
     count = 0
     for erasure in due.exclude(subject_kind=SubjectKind.TENANT).order_by("at")[:100]:
-        subject = _subject_of(erasure)
-        if subject is None:
-            continue
         try:
-            erase(subject, at=at, actor=SYSTEM)
+            erase(_subject_of(erasure), at=at, actor=SYSTEM)
         except Exception:
             logger.exception("erasure.stuck", extra={"erasure": str(erasure.pk)})
             title = _("An erasure cannot go on")
@@ -233,25 +253,29 @@ def go_on(*, at: datetime) -> int:
     return count
 
 
-def _subject_of(erasure: Erasure) -> Subject | None:
-    """None where only an address was known: it is gone, and so is all that had it."""
-    if erasure.user_id is None and erasure.buyer_id is None:
-        return None
+def _subject_of(erasure: Erasure) -> Subject:
+    """Whom it is about, as it was asked for. Raises: CannotOpen."""
+    address = ""
+    if erasure.sealed:
+        sealed = bytes(erasure.sealed)
+        address = crypto.unseal(sealed, tenant_id=OURS, place=_place(erasure))
     return Subject(
         SubjectKind(erasure.subject_kind),
         user_id=erasure.user_id,
         tenant_id=erasure.tenant_id,
         buyer_id=erasure.buyer_id,
+        address=address,
     )
 
 
 def _forget_letters() -> None:
-    waiting: dict[str, Any] = {"state": MailState.WAITING}
-    for erasure in Erasure.objects.exclude(mail_key="")[:100]:
-        letters = OutgoingMail.objects.filter(key=erasure.mail_key)
-        if not letters.filter(**waiting).exists():
-            letters.delete()
-            Erasure.objects.filter(pk=erasure.pk).update(mail_key="")
+    """Those that have left. One that still waits keeps none of the others."""
+    waiting = OutgoingMail.objects.filter(state=MailState.WAITING).values("key")
+    over = Erasure.objects.exclude(mail_key="").exclude(mail_key__in=waiting).order_by("at")
+    keys = list(over.values_list("mail_key", flat=True)[:MOST])
+    with transaction.atomic():
+        OutgoingMail.objects.filter(key__in=keys).delete()
+        Erasure.objects.filter(mail_key__in=keys).update(mail_key="")
 
 
 def held(rows: list[PlannedRow]) -> list[PlannedRow]:

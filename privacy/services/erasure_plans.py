@@ -14,7 +14,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import selectors, tenancy, traces
+from accounts import tenancy, traces
 from accounts.enums import Role
 from accounts.models import AuditEvent, Invitation, Membership, OutgoingMail, User
 from invoices.enums import State
@@ -88,7 +88,7 @@ def tenants_of(subject: Subject) -> list[UUID]:
     if subject.tenant_id is not None:
         return [subject.tenant_id]
     if subject.kind is SubjectKind.USER and subject.user_id is not None:
-        return [row.tenant_id for row in selectors.memberships_of(subject.user_id)]
+        return person_tables.businesses_of(subject.user_id)
     return []
 
 
@@ -105,7 +105,6 @@ def _is_held(tenant_id: UUID, buyer_id: UUID | None) -> bool:
 
 def _user(subject: Subject, at: datetime) -> Iterator[PlannedRow]:
     user_id = _id_of(subject)
-    memberships = selectors.memberships_of(user_id)
     if subject.tenant_id is not None:
         yield from _membership(subject.tenant_id, user_id, at)
         return
@@ -114,8 +113,8 @@ def _user(subject: Subject, at: datetime) -> Iterator[PlannedRow]:
     if user is not None:
         for queryset, retention in person_tables.of(user):
             yield _row(queryset.model, DELETE, queryset.count(), retention)
-    for membership in memberships:
-        yield from _membership(membership.tenant_id, user_id, at)
+    for tenant_id in tenants_of(subject):
+        yield from _membership(tenant_id, user_id, at)
 
 
 def _membership(tenant_id: UUID, user_id: UUID, at: datetime) -> Iterator[PlannedRow]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import date
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from django.apps import apps
+from django.db import models
 from django.utils.translation import gettext_lazy, override
 
 from privacy.services.erasure_plans import ANONYMISE, CLOSE_FIRST, DELETE, HOLD
@@ -45,25 +50,35 @@ TONES: Final[Mapping[str, str]] = MappingProxyType(
 def told(rows: Iterable[Mapping[str, Any]], *, language: str = "") -> list[dict[str, Any]]:
     """Rows of a plan or a receipt (`PlannedRow.as_dict`), as plain words.
 
-    Tables of one class that go the same way are one line; the reader knows classes, not tables.
+    Tables of one class that go the same way are one line, which names what is in them.
     """
-    lines: dict[tuple[str, str, str, str], int] = {}
+    lines: dict[tuple[str, str, str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
         key = (str(row["retention"]), row["deed"], row["until"] or "", row["basis"])
-        lines[key] = lines.get(key, 0) + int(row["count"])
-    if language:
-        with override(language):
-            return [_line(key, count) for key, count in lines.items()]
-    return [_line(key, count) for key, count in lines.items()]
+        lines[key][row["table"]] += int(row["count"])
+    with override(language) if language else nullcontext():
+        return [_line(key, counts) for key, counts in lines.items()]
 
 
-def _line(key: tuple[str, str, str, str], count: int) -> dict[str, Any]:
+def _line(key: tuple[str, str, str, str], counts: Counter[str]) -> dict[str, Any]:
     retention, deed, until, basis = key
     return {
         "what": str(CLASSES[retention]),
-        "count": count,
+        "of": ", ".join(sorted(_named(table) for table in counts)),
+        "count": counts.total(),
         "deed": str(DEEDS[deed]),
         "tone": TONES[deed],
         "until": karachi_date(date.fromisoformat(until)) if until else "",
         "basis": str(basis),
     }
+
+
+@cache
+def _models() -> Mapping[str, type[models.Model]]:
+    return {model._meta.db_table: model for model in apps.get_models()}
+
+
+def _named(table: str) -> str:
+    """What a person calls the rows of a table; a receipt may name one that is there no more."""
+    model = _models().get(table)
+    return str(model._meta.verbose_name_plural) if model else table

@@ -84,6 +84,10 @@ class Archive:
     def finish(self) -> None:
         self._zip.close()
 
+    def abandon(self) -> None:
+        """Broken off: nothing more is written, not even its end."""
+        self._zip.fp = None
+
     @property
     def size(self) -> int:
         return self._sink.size
@@ -151,6 +155,8 @@ def writing(name: str) -> Iterator[Archive]:
         archive.finish()
         done = True
     finally:
+        if not done:
+            archive.abandon()
         try:
             sink.close()
         except OSError:

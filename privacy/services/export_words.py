@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -18,7 +19,7 @@ from accounts.models import AuditEvent, AuditPrivate
 from privacy.deadlines import TERMS
 from privacy.models import RequestEvent, SubjectRequest
 from privacy.services import request_words, ticket_words, tickets
-from privacy.services.export_rows import STAFF, YOU, Source, Whose
+from privacy.services.export_rows import PIECE, STAFF, YOU, Source, Whose
 from privacy.subjects import Subject
 from smartinvoicing.classified import Recipient, Retention, Use
 
@@ -157,17 +158,18 @@ def tickets_of(whose: Whose) -> list[dict[str, Any]]:
     ]
 
 
-def addresses_of(whose: Whose) -> list[dict[str, Any]]:
+def addresses_of(whose: Whose) -> Iterator[dict[str, Any]]:
     """From which addresses of the net they did what stands in the trails of their businesses."""
-    found: list[dict[str, Any]] = []
     for tenant_id, _is_owner in whose.tenants:
-        with transaction.atomic(), tenancy.in_tenant(tenant_id):
-            mine = AuditEvent.objects.filter(actor=whose.actor).order_by("at")
-            deeds = dict(mine.values_list("pk", "at")[:_MOST])
-            beside = AuditPrivate.objects.filter(pk__in=list(deeds))
-            found += [
-                {"at": deeds[each.pk].isoformat(), "address": each.facts["address"]}
-                for each in beside
-                if each.facts.get("address")
-            ]
-    return sorted(found, key=lambda row: str(row["at"]))
+        last = UUID(int=0)
+        while True:
+            with transaction.atomic(), tenancy.in_tenant(tenant_id):
+                mine = AuditEvent.objects.filter(actor=whose.actor, pk__gt=last).order_by("pk")
+                deeds = dict(mine.values_list("pk", "at")[:PIECE])
+                beside = dict(AuditPrivate.objects.filter(pk__in=deeds).values_list("pk", "facts"))
+            if not deeds:
+                break
+            last = max(deeds)
+            for pk, at in deeds.items():
+                if address := beside.get(pk, {}).get("address"):
+                    yield {"at": at.isoformat(), "address": address}

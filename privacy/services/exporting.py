@@ -1,12 +1,15 @@
 """Exports: what we hold about a person, or everything of a business, as one archive.
 
-Asked for, put together by a task, fetched three times at most within seven days, then gone.
+Asked for, put together by a task, fetched three times at most within seven days, then gone. First
+each document gets its printed copy, which stays: a run that was killed has lost nothing of that.
+Then the archive is written in one go.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import IO, Any, Final
@@ -19,16 +22,23 @@ from django.db.models import F, Q
 from accounts import selectors, tenancy
 from accounts.enums import Role
 from accounts.models import ConsentEvent, User
-from invoices.enums import State
-from invoices.models import Buyer, Invoice
+from invoices.models import Buyer
 from invoices.services import printing
 from privacy.models import ExportFile, ExportState, SubjectRequest
-from privacy.services import export_archive, export_rows, export_words, requests
+from privacy.services import (
+    export_archive,
+    export_documents,
+    export_rows,
+    export_words,
+    request_words,
+    requests,
+)
 from privacy.services.export_archive import Archive
 from privacy.services.export_rows import PIECE, Source, Whose
 from privacy.subjects import Subject, SubjectKind
 from smartinvoicing import clock
 from smartinvoicing.celery import tell
+from smartinvoicing.crashpoint import crashpoint
 from smartinvoicing.errors import NotFound, StateConflict
 
 logger = logging.getLogger(__name__)
@@ -36,10 +46,11 @@ logger = logging.getLogger(__name__)
 DAYS: Final = timedelta(days=7)
 DOWNLOADS: Final = 3
 LEASE: Final = timedelta(minutes=10)
-TRIES: Final = 3
+TRIES: Final = 3  # without getting any further
 TASK: Final = "privacy.build_exports"
 DOCUMENTS: Final = "documents"
-_STEP: Final = 25  # documents between two signs of life
+
+Stop = Callable[[], bool]
 
 
 # --- asking -----------------------------------------------------------------------------------
@@ -109,7 +120,7 @@ def _part(source: Source) -> str:
 
 
 def claim(*, at: datetime) -> ExportFile | None:
-    """The oldest that waits, or that somebody left lying; ours for a while."""
+    """The oldest that waits, or that somebody left lying: ours for a while, under a new name."""
     with transaction.atomic():
         free = (
             ExportFile.objects.select_for_update(skip_locked=True, of=("self",))
@@ -121,17 +132,29 @@ def claim(*, at: datetime) -> ExportFile | None:
         )
         if free is None:
             return None
+        before = free.name
         free.tries += 1
         free.state = ExportState.FAILED if free.tries > TRIES else ExportState.BUILDING
         free.lease_until = at + LEASE
-        free.name = f"{free.pk.hex}-{free.tries}.sealed"
+        free.name = f"{free.pk.hex}-{secrets.token_hex(4)}.sealed"
         free.save(update_fields=["tries", "state", "lease_until", "name"])
+    if before:
+        export_archive.remove(before)  # a piece, of whoever began it
     return free
 
 
-def run(export: ExportFile, *, at: datetime) -> None:
-    """Put one archive together. Outside a transaction: it may take long, and holds none."""
+def run(export: ExportFile, *, at: datetime, is_over: Stop = lambda: False) -> None:
+    """Put one archive together. Outside a transaction: it may take long, and holds none.
+
+    Where `is_over` before all is printed, it waits again and goes on from there.
+    """
     whose = _whose(export)
+    if not _print(export, whose, at, is_over):
+        ExportFile.objects.filter(
+            pk=export.pk, state=ExportState.BUILDING, name=export.name
+        ).update(state=ExportState.WAITING, lease_until=None)
+        export.refresh_from_db()
+        return
     with export_archive.writing(export.name) as archive:
         _fill(archive, export, whose, at)
     ExportFile.objects.filter(pk=export.pk, state=ExportState.BUILDING, name=export.name).update(
@@ -146,66 +169,74 @@ def run(export: ExportFile, *, at: datetime) -> None:
 
 
 def _fill(archive: Archive, export: ExportFile, whose: Whose, at: datetime) -> None:
-    wanted = set(export.categories)
-    tables = [
-        source
-        for source in export_rows.sources(whose.subject.kind)
-        if not wanted or _part(source) in wanted
-    ]
-    documents = _documents(whose) if not wanted or DOCUMENTS in wanted else []
-    ExportFile.objects.filter(pk=export.pk).update(total=len(tables) + len(documents), done=0)
-    for source in tables:
-        rows = export_rows.rows_of(source, whose)
+    for source in _tables(export):
+        rows = _beating(export_rows.rows_of(source, whose), export)
         said = export_words.of_table(source)
         archive.add_rows(source.name, rows, piece=PIECE, **said)
         _alive(export, 1)
     for name, words, told in _own_words(whose):
-        archive.add_rows(name, words, piece=PIECE, **told)
-    for place, (tenant_id, invoice_id) in enumerate(documents, start=1):
-        _add_document(archive, tenant_id, invoice_id, at)
-        if place % _STEP == 0 or place == len(documents):
-            _alive(export, place % _STEP or _STEP)
+        archive.add_rows(name, _beating(words, export), piece=PIECE, **told)
+    if _with_documents(export):
+        for some in export_documents.pieces(whose):
+            for tenant_id, invoice_id in some:
+                export_documents.add(archive, tenant_id, invoice_id, at)
+            _alive(export, len(some))
+    crashpoint("export.written")
     archive.add("README.txt", export_words.readme("en").encode())
     archive.add("README.ur.txt", export_words.readme("ur").encode())
     archive.add("manifest.json", export_words.manifest(whose.subject, archive.files, at))
 
 
-def _alive(export: ExportFile, steps: int) -> None:
+def _tables(export: ExportFile) -> list[Source]:
+    found = export_rows.sources(SubjectKind(export.subject_kind))
+    wanted = export.categories
+    return [source for source in found if not wanted or _part(source) in wanted]
+
+
+def _alive(export: ExportFile, steps: int = 0, **also: Any) -> None:
     """Further on, and the lease with it. Raises: StateConflict when another worker took over."""
     held = ExportFile.objects.filter(
         pk=export.pk, state=ExportState.BUILDING, name=export.name
-    ).update(done=F("done") + steps, lease_until=clock.database_now() + LEASE)
+    ).update(done=F("done") + steps, lease_until=clock.database_now() + LEASE, **also)
     if not held:
         raise StateConflict("Another worker builds this export.")
 
 
-def _documents(whose: Whose) -> list[tuple[UUID, UUID]]:
-    """Documents that are theirs: those on which a customer stands, all of a business."""
-    subject = whose.subject
-    if subject.kind not in {SubjectKind.BUYER, SubjectKind.TENANT} or subject.tenant_id is None:
-        return []
-    with transaction.atomic(), tenancy.in_tenant(subject.tenant_id):
-        rows = Invoice.objects.exclude(state=State.DRAFT)
-        if subject.kind == SubjectKind.BUYER:
-            rows = rows.filter(
-                Q(buyer_id=subject.buyer_id) | Q(buyer_ntn_cnic__in=sorted(whose.numbers))
-            )
-        ids = rows.order_by("pk").values_list("pk", flat=True)
-        return [(subject.tenant_id, pk) for pk in ids]
+def _beating(rows: Iterable[dict[str, Any]], export: ExportFile) -> Iterator[dict[str, Any]]:
+    """The same rows, with a sign of life after each piece of them."""
+    for place, row in enumerate(rows, start=1):
+        yield row
+        if place % PIECE == 0:
+            _alive(export)
 
 
-def _add_document(archive: Archive, tenant_id: UUID, invoice_id: UUID, at: datetime) -> None:
-    with tenancy.in_tenant(tenant_id):
-        copy = printing.render_and_keep(invoice_id=invoice_id, at=at)
-        content = printing.open_kept(copy)
-        with transaction.atomic():
-            number = Invoice.objects.values_list("number", flat=True).get(pk=invoice_id)
-    archive.add(f"documents/{number or invoice_id}.pdf", content, **export_words.OF_DOCUMENTS)
+# --- documents --------------------------------------------------------------------------------
+
+
+def _print(export: ExportFile, whose: Whose, at: datetime, is_over: Stop) -> bool:
+    """Print what has no kept copy yet; whether none is left. Getting further, its tries are new."""
+    total = export_documents.count(whose) if _with_documents(export) else 0
+    left = export_documents.count(whose, unkept=True) if total else 0
+    whole = len(_tables(export)) + 2 * total  # each is printed, and each is put into the archive
+    ExportFile.objects.filter(pk=export.pk).update(total=whole, done=total - left)
+    for some in export_documents.pieces(whose, unkept=True) if left else ():
+        if is_over():
+            return False
+        for tenant_id, invoice_id in some:
+            with tenancy.in_tenant(tenant_id):
+                printing.render_and_keep(invoice_id=invoice_id, at=at)
+        _alive(export, len(some), tries=0)
+        crashpoint("export.printed")
+    return True
+
+
+def _with_documents(export: ExportFile) -> bool:
+    return not export.categories or DOCUMENTS in export.categories
 
 
 def _own_words(
     whose: Whose,
-) -> Iterator[tuple[str, list[dict[str, Any]], Mapping[str, Any]]]:
+) -> Iterator[tuple[str, Iterable[dict[str, Any]], Mapping[str, Any]]]:
     """What lies sealed in the tables: the person's own requests, and from where they worked."""
     subject = whose.subject
     if subject.kind in {SubjectKind.TENANT, SubjectKind.BUYER}:
@@ -221,15 +252,15 @@ def _own_words(
 
 
 def _whose(export: ExportFile) -> Whose:
-    subject = (
-        requests.subject_of(export.request)
-        if export.request is not None
-        else Subject(
-            SubjectKind(export.subject_kind),
-            user_id=export.user_id,
-            tenant_id=export.tenant_id,
-            buyer_id=export.buyer_id,
-        )
+    """Of whom it was asked for: what its request has become since does not count."""
+    kind = SubjectKind(export.subject_kind)
+    by_address = export.request if kind in {SubjectKind.LEAD, SubjectKind.INVITEE} else None
+    subject = Subject(
+        kind,
+        user_id=export.user_id,
+        tenant_id=export.tenant_id,
+        buyer_id=export.buyer_id,
+        address=request_words.said(by_address).address if by_address else "",
     )
     if subject.kind == SubjectKind.USER and subject.user_id is not None:
         return _of_user(subject, subject.user_id)
@@ -305,11 +336,31 @@ def forget_old(*, at: datetime) -> int:
     return gone
 
 
+def missing(*, at: datetime) -> list[str]:
+    """Archives that may still be fetched, and are not there."""
+    ready = ExportFile.objects.filter(state=ExportState.READY, expires_at__gt=at)
+    names = ready.order_by("name").values_list("name", flat=True)
+    lost = [name for name in names if not export_archive.path_of(name).exists()]
+    # Asked again: one that was fetched for the last time meanwhile is gone by right.
+    still = ready.filter(name__in=lost).order_by("name").values_list("name", flat=True)
+    return [f"{export_archive.FOLDER}/{name}" for name in still]
+
+
+def forget_of(request: SubjectRequest) -> None:
+    """It is about somebody else: what was asked for before is handed out to nobody."""
+    open_states = [ExportState.WAITING, ExportState.BUILDING, ExportState.READY]
+    ExportFile.objects.filter(request=request, state__in=open_states).update(state=ExportState.GONE)
+
+
+def drop_piece(export: ExportFile) -> None:
+    """What a run that failed wrote; never an archive that can be fetched."""
+    if not ExportFile.objects.filter(name=export.name, state=ExportState.READY).exists():
+        export_archive.remove(export.name)
+
+
 def _forget(export: ExportFile) -> bool:
     """First the row says so, then the file goes, then its name, once nothing is left."""
     ExportFile.objects.filter(pk=export.pk, state=ExportState.READY).update(state=ExportState.GONE)
-    for number in range(1, export.tries + 1):
-        export_archive.remove(f"{export.pk.hex}-{number}.sealed")
     if not export_archive.remove(export.name):
         logger.error("export.not_removed", extra={"export": str(export.pk)})
         return False

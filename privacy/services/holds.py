@@ -135,6 +135,7 @@ def _ask_again(hold: LegalHold) -> None:
     step = f"review {hold.review_on:%Y-%m-%d}"
     due_at = deadlines.midnight(hold.review_on)
     alarms.set_alarm(KIND, hold.pk, step, due_at=due_at, repeat=DAY)
+    alarms.revive(KIND, hold.pk, steps=[step])  # one that was looked at until the day it had
 
 
 def _settled(hold: LegalHold, *, at: datetime) -> None:

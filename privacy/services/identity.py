@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
@@ -30,7 +31,7 @@ from privacy.models import (
     RequestState,
     SubjectRequest,
 )
-from privacy.services import clocks, request_words, rights_mail
+from privacy.services import clocks, request_words, requests, rights_mail
 from privacy.services.request_states import note, transition
 from privacy.services.request_words import Said
 from privacy.subjects import SubjectKind
@@ -59,10 +60,14 @@ def look_up(request: SubjectRequest, *, at: datetime) -> None:
 
     To an address of an account, or of nobody we know, the code goes to that address: who reads it
     is its owner. A customer of a business has to name a fact of an invoice as well, and the code
-    goes to the address that the business holds of them, never to another.
+    goes to the address that the business holds of them, never to another. An address that got its
+    answers of today waits.
     """
+    if not requests.may_look_up(request, at=at):
+        return
     if not SubjectRequest.objects.filter(pk=request.pk, looked_up_at=None).update(looked_up_at=at):
         return
+    requests.tell_received(request, at=at)
     said = request_words.said(request)
     names_invoice = bool(said.fbr_number or said.number)
     if names_invoice:
@@ -78,7 +83,7 @@ def _look_for_invoice(request: SubjectRequest, said: Said, at: datetime) -> None
     for tenant_id, buyer_id in _buyers_of(said):
         with tenancy.in_tenant(tenant_id):
             held = Buyer.objects.filter(pk=buyer_id).values_list("email", flat=True).first()
-        if held and held.strip().casefold() == said.address.strip().casefold():
+        if _is_same(held, said.address):
             _found(
                 request,
                 at,
@@ -90,6 +95,10 @@ def _look_for_invoice(request: SubjectRequest, said: Said, at: datetime) -> None
             send_code(request, method=ProofMethod.CODE_AND_FACT, at=at)
             return
     note(request, "fact.unknown", by=SYSTEM, at=at)
+
+
+def _is_same(held: str | None, given: str) -> bool:
+    return bool(held) and (held or "").strip().casefold() == given.strip().casefold()
 
 
 def _buyers_of(said: Said) -> list[tuple[UUID, UUID]]:
@@ -128,8 +137,13 @@ def _found(request: SubjectRequest, at: datetime, **whose: object) -> None:
 
 @transaction.atomic
 def send_code(request: SubjectRequest, *, method: ProofMethod, at: datetime) -> bool:
-    """Mail a new code, and end the one before. False when this day has had its codes already."""
+    """Mail a new code, and end the one before.
+
+    False when this day has had its codes already, or a code to this address would prove nothing.
+    """
     held = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+    if not _proves(held):
+        return False
     lately = IdentityProof.objects.filter(request=held, made_at__gt=at - timedelta(days=1))
     if lately.count() >= CODES_A_DAY:
         return False
@@ -153,8 +167,25 @@ def send_code(request: SubjectRequest, *, method: ProofMethod, at: datetime) -> 
     return True
 
 
+def _proves(request: SubjectRequest) -> bool:
+    """Whether whoever reads a code at the address of this request is the one whose data it is.
+
+    A customer is, where their business holds that address, or one of ours knows who writes there.
+    """
+    if request.subject_kind != SubjectKind.BUYER or request.proved_at is not None:
+        return True
+    if request.tenant_id is None or request.buyer_id is None:
+        return False
+    with tenancy.in_tenant(request.tenant_id):
+        held = Buyer.objects.filter(pk=request.buyer_id).values_list("email", flat=True).first()
+    return _is_same(held, request_words.address_of(request))
+
+
 def again(request: SubjectRequest, *, at: datetime) -> bool:
-    """Another code, the way the one before went. Its page tells nobody whether one left."""
+    """Another code, the way the one before went. Its page tells nobody whether one left.
+
+    The first one where a person of ours found whose customer it is.
+    """
     last = (
         IdentityProof.objects.filter(
             request=request, method__in=[ProofMethod.CODE, ProofMethod.CODE_AND_FACT]
@@ -162,7 +193,10 @@ def again(request: SubjectRequest, *, at: datetime) -> bool:
         .order_by("-made_at")
         .first()
     )
-    return last is not None and send_code(request, method=ProofMethod(last.method), at=at)
+    if last is None and request.subject_kind != SubjectKind.BUYER:
+        return False
+    method = ProofMethod(last.method) if last else ProofMethod.CODE
+    return send_code(request, method=method, at=at)
 
 
 def try_code(request: SubjectRequest, code: str, *, at: datetime) -> None:
@@ -222,6 +256,7 @@ def proved(request: SubjectRequest, *, method: ProofMethod, by: Actor, at: datet
     if held.proved_at is None:
         SubjectRequest.objects.filter(pk=held.pk).update(proved_at=at)
         clocks.settled(held, clocks.OF_PROOF, at=at)
+        _lead(held)
     request.refresh_from_db()
     if request.state in {RequestState.RECEIVED, RequestState.IDENTITY_PENDING}:
         transition(
@@ -232,6 +267,27 @@ def proved(request: SubjectRequest, *, method: ProofMethod, by: Actor, at: datet
             what="proved",
             facts={"method": str(method)},
         )
+
+
+def _lead(request: SubjectRequest) -> None:
+    """Of what was asked twice, the one that is proved leads: what a stranger began ends it not."""
+    first = request.duplicate_of
+    if first is None or first.proved_at is not None:
+        return
+    SubjectRequest.objects.filter(pk=request.pk).update(duplicate_of=None)
+    SubjectRequest.objects.filter(
+        Q(pk=first.pk) | Q(duplicate_of=first), closed_at=None, proved_at=None
+    ).update(duplicate_of=request)
+
+
+@transaction.atomic
+def unproved(request: SubjectRequest, *, by: Actor, at: datetime) -> None:
+    """It is about somebody else than was proved: codes end, and the proof is asked for anew."""
+    _end(request, ProofOutcome.EXPIRED, at)
+    SubjectRequest.objects.filter(pk=request.pk).update(proved_at=None, proof_asked_at=None)
+    request.refresh_from_db()
+    if request.state in {RequestState.IN_PROGRESS, RequestState.WAITING_SUBJECT}:
+        transition(request, RequestState.IDENTITY_PENDING, by=by, at=at, what="proof.wanted")
 
 
 @transaction.atomic

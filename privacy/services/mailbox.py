@@ -26,7 +26,8 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.access import Actor
 from privacy.models import (
@@ -37,7 +38,7 @@ from privacy.models import (
     TicketChannel,
     TicketMessage,
 )
-from privacy.services import requests, tickets
+from privacy.services import desk, requests, tickets
 from privacy.services.request_words import Said
 from privacy.services.ticket_words import Asked
 from smartinvoicing import arming
@@ -76,14 +77,30 @@ _ADDRESSED: Final = ("To", "Cc", "Delivered-To", "X-Original-To")
 
 
 def read(*, at: datetime) -> int:
-    """Take in what lies in the mailbox; how many it kept. A copy of us reads nothing."""
+    """Take in what lies in the mailbox; how many it kept. A copy of us reads nothing.
+
+    Raises: OperationalError, InterfaceError while the database is away: what is unread stays so.
+    """
     if not arming.is_armed():
         return 0
     made = 0
     for raw, done in _letters():
-        made += take_in(raw, at=at) is not None
+        try:
+            made += take_in(raw, at=at) is not None
+        except (InterfaceError, OperationalError):
+            raise
+        except Exception as error:
+            _leave_to_somebody(raw, error, at=at)
         done()
     return made
+
+
+def _leave_to_somebody(raw: bytes, error: Exception, *, at: datetime) -> None:
+    """It may be somebody's request all the same, and it keeps none of the others back."""
+    key = _hashed(raw)
+    logger.error("mailbox.unreadable", extra={"mail": key, "failure": type(error).__name__})
+    title = _("A mail in our mailbox could not be read: read it there")
+    desk.open_task("mail_unread", key, title=title, at=at)
 
 
 def take_in(raw: bytes, *, at: datetime) -> SubjectRequest | Ticket | None:

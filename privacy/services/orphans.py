@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts import tenancy
 from accounts.models import Heartbeat
 from privacy import rules
-from privacy.services import desk
+from privacy.services import desk, export_archive, exporting
 
 logger = logging.getLogger(__name__)
 
@@ -51,18 +51,21 @@ def sweep(*, at: datetime) -> Swept:
     swept = Swept()
     kept: dict[UUID, frozenset[str]] = {}
     for path in _files():
-        owner = _owner_of(path)
+        if _is_archive(path):
+            continue
+        owner = owner_of(path)
         if owner is None:
             swept.unknown.append(path)
             continue
         if owner not in kept:
-            kept[owner] = _named_by(owner)
+            kept[owner] = named_by(owner)
         if path not in kept[owner] and _is_old(path, at):
             default_storage.delete(path)
             swept.deleted.append(path)
     for tenant_id in _tenants():
-        named = kept.get(tenant_id) or _named_by(tenant_id)
+        named = kept.get(tenant_id) or named_by(tenant_id)
         swept.missing += [path for path in sorted(named) if not default_storage.exists(path)]
+    swept.missing += exporting.missing(at=at)
     _tell(swept, at=at)
     return swept
 
@@ -108,7 +111,13 @@ def _files() -> Iterator[str]:
         yield from (str(PurePosixPath(folder, name)) for name in files)
 
 
-def _owner_of(path: str) -> UUID | None:
+def _is_archive(path: str) -> bool:
+    """Of an export: whoever makes those takes away each hour what no record names."""
+    place = PurePosixPath(path)
+    return place.parts[:-1] == (export_archive.FOLDER,) and place.suffix == ".sealed"
+
+
+def owner_of(path: str) -> UUID | None:
     """The business in whose folder it lies; None where it lies in none."""
     parts = PurePosixPath(path).parts
     name = parts[1] if parts[0] in FOLDERS and len(parts) > 1 else parts[0]
@@ -122,7 +131,7 @@ def _is_old(path: str, at: datetime) -> bool:
     return default_storage.get_modified_time(path).astimezone(UTC) <= at - YOUNG
 
 
-def _named_by(tenant_id: UUID) -> frozenset[str]:
+def named_by(tenant_id: UUID) -> frozenset[str]:
     """All paths that the records of one business name."""
     found: set[str] = set()
     with tenancy.in_tenant(tenant_id), transaction.atomic(), connection.cursor() as cursor:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache, reduce
 from operator import or_
 from typing import Any, Final
+from uuid import UUID
 
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator
@@ -13,10 +14,10 @@ from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.apps import apps
 from django.contrib.sessions.models import Session
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
-from accounts import traces
+from accounts import selectors, traces
 from accounts.models import OutgoingMail, User
 from accounts.tenancy import TenantModel
 from privacy.models import Ticket
@@ -56,6 +57,15 @@ def addresses_of(user: User) -> list[str]:
     """The address that they sign in with, and every other one that they proved or began to."""
     others = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
     return sorted({user.email, *others})
+
+
+def businesses_of(user_id: UUID) -> list[UUID]:
+    """Where they are a member, and where they once did something: those know more than ids."""
+    found = [membership.tenant_id for membership in selectors.memberships_of(user_id)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id FROM privacy_businesses_of(%s)", [user_id])
+        left = {tenant_id for (tenant_id,) in cursor.fetchall()}.difference(found)
+    return [*found, *sorted(left)]
 
 
 def _any(field: str, addresses: list[str]) -> Q:

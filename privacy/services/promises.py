@@ -31,6 +31,7 @@ TASK: Final = "promise"
 JOB: Final = "privacy.prove_promises"
 LIMIT_S: Final = 5  # for one statement of a check
 EVERY: Final = timedelta(hours=20)
+STALE: Final = 2 * EVERY
 DAYS: Final = 90  # of the history
 # What a new version mends: it does not stand in the way of its own remedy.
 MENDED: Final = frozenset({"I7", "I11", "S39"})
@@ -153,10 +154,10 @@ def said(result: CheckResult) -> str:
 
 def objections(versions: Sequence[PolicyVersion], *, at: datetime) -> list[str]:
     """Each promise of these texts that was broken when it was looked at last, but for those that
-    just these texts mend."""
+    just these texts mend. An old look, or none, says nothing of today."""
     run = last_run()
-    if run is None:
-        return []
+    if run is None or run.at < at - STALE:
+        return [_("Nobody has looked lately whether the promises are kept. Look first.")]
     said_here = {code for version in versions for code in policy_texts.promises_in(version.body)}
     said_here -= MENDED
     broken = run.results.filter(state=PromiseState.BROKEN, promise__in=said_here)
@@ -258,7 +259,7 @@ def _row(
     at: datetime,
 ) -> Row:
     if result is None:
-        evidence = _("Not looked at yet; the first look is tonight.")
+        evidence = _("Not looked at yet; the first look comes soon after the start.")
     elif result.state == PromiseState.BROKEN:
         evidence = _("This could not be proved at the last look. Our officer has it as a task.")
     else:

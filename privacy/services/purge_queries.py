@@ -33,6 +33,7 @@ class Moment:
             "documents": self.stopped.documents,
             "buyers": self.stopped.buyers,
             "users": self.stopped.users,
+            "tenants": list(self.stopped.tenants),
             "open": list(OPEN_MATTERS),
         }
         if not rule.is_tax:
@@ -95,7 +96,7 @@ def _open(rule: Rule) -> str:
 def _held(rule: Rule) -> str:
     """A legal hold covers it. What belongs to no single document stays under any."""
     if not (rule.is_walled or rule.is_tax):
-        return ""
+        return _held_beside_the_wall(rule)
     words = ["h.lifted_at IS NULL"]
     if rule.is_walled:
         words.append("h.tenant_id = r.tenant_id")
@@ -109,15 +110,39 @@ def _held(rule: Rule) -> str:
     return f"EXISTS (SELECT 1 FROM privacy_legalhold h WHERE {' AND '.join(words)})"
 
 
+def _held_beside_the_wall(rule: Rule) -> str:
+    """A row of the platform about a business: by the list of holds, which every role may read."""
+    if "tenant_id" not in _columns(rule):
+        return ""
+    holds = (
+        "SELECT h.tenant_id FROM privacy_holds() h"
+        " WHERE h.lifted_at IS NULL AND h.scope IN ('tenant', 'entity')"
+    )
+    return f"coalesce(r.tenant_id IN ({holds}), false)"
+
+
+def _columns(rule: Rule) -> set[str]:
+    return {str(f.column) for f in rules.model_of(rule.table)._meta.concrete_fields}
+
+
 def _stopped(rule: Rule) -> str:
+    """An open matter touches it. Of what is walled, whoever goes through the businesses asks."""
     if rule.table == DOCUMENT:
         return (
             "(r.id = ANY(%(documents)s) OR coalesce(r.buyer_id = ANY(%(buyers)s), false)"
             " OR EXISTS (SELECT 1 FROM invoices_buyer b WHERE b.tenant_id = r.tenant_id"
             " AND b.id = r.buyer_id AND b.disputed_at IS NOT NULL))"
         )
-    columns = {str(f.column) for f in rules.model_of(rule.table)._meta.concrete_fields}
-    return "coalesce(r.user_id = ANY(%(users)s), false)" if "user_id" in columns else ""
+    asked = {"user_id": "users"}
+    if not rule.is_walled:
+        asked["tenant_id"] = "tenants"
+    columns = _columns(rule)
+    found = [
+        f"coalesce(r.{column} = ANY(%({names})s), false)"
+        for column, names in asked.items()
+        if column in columns
+    ]
+    return f"({' OR '.join(found)})" if found else ""
 
 
 @cache

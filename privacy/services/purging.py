@@ -158,9 +158,11 @@ def _name_of(refused: BaseException) -> str:
 
 
 def _wait_for_holds(cursor: Any, tenant_id: UUID | None) -> None:
-    """A hold that is being placed is waited for; the next one waits for us."""
-    if tenant_id is not None:
-        cursor.execute(stops.HOLD_LOCK, [str(tenant_id)])
+    """A hold that is being placed is waited for; the next one waits for us.
+
+    Rows of no single business wait for the holds of all.
+    """
+    cursor.execute(stops.HOLD_LOCK, [str(tenant_id or "")])
 
 
 def _candidates(

@@ -1,76 +1,121 @@
 """After a restore: everybody who was erased since is erased again, and a search proves it.
 
 The ledger names nobody. Each person, customer and business of the restored database is asked of
-it: is this one meant? As role owner, who may look across the businesses.
+it: is this one meant? As role owner, who may look across the businesses, and in one transaction:
+while something of them is left, nothing is changed, and the next run finds all of it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import tenancy
 from accounts.access import Actor
 from accounts.models import Invitation, Membership, OutgoingMail, Tenant, User
 from invoices.models import Buyer
-from privacy import scanning
-from privacy.rules import model_of
-from privacy.services import closing_engine, erasing, erasure_ledger, tombstones
-from privacy.services.erasure_ledger import Entry
-from privacy.services.person_tables import KEPT
+from privacy.models import Erasure, ErasureState
+from privacy.services import (
+    closing_engine,
+    closing_search,
+    erasing,
+    erasure_ledger,
+    leftovers,
+    person_tables,
+    tenant_purge,
+    tombstones,
+)
+from privacy.services.erasure_ledger import Entry, LedgerBroken
+from privacy.services.erasure_plans import tenants_of
+from privacy.services.leftovers import Sought, words_of
 from privacy.subjects import Subject, SubjectKind
 from smartinvoicing import arming, opening
 from smartinvoicing.models import Happening
 
 ACTOR: Final = Actor.system("privacy.replay")
-SHORTEST: Final = 6
 WHY: Final = "replay of erasures"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed:
-    """entries: in the ledger; found: subjects that were in the database again; hits: places where
-    something of them is left, none when it may be opened.
+    """entries: in the ledger; found: of these, who was in the database again; kept: of these, whom
+    a hold or an open matter keeps; left: where something is left, none when it was opened.
     """
 
     entries: int
     found: int
-    hits: tuple[str, ...]
+    kept: int
+    left: tuple[str, ...]
 
 
-def replay(*, by: str, at: datetime, cursor: Any, redis_url: str | None = None) -> Replayed:
-    """Erase again, search, and open the database when nothing is found.
+def replay(
+    *, by: str, at: datetime, may_be_empty: bool = False, redis_url: str | None = None
+) -> Replayed:
+    """Erase again, search, and open the database when nothing is found; else change nothing.
 
-    cursor: of psycopg2, which sees all rows (privacy.scanning).
-    Raises: LedgerBroken.
+    may_be_empty: somebody says that nobody was ever erased, so that no ledger is missed.
+    Raises: LedgerBroken; BlindScan.
     """
+    entries = _entries(may_be_empty=may_be_empty)
+    with transaction.atomic():
+        meant = _meant(entries)
+        sought = [(entry, subject, list(_sought(subject))) for entry, subject in meant]
+        gone = [(subject, words) for entry, subject, words in sought if _erase(entry, subject, at)]
+        left = [*_in_tables(subject for subject, _words in gone)]
+        left += _by_word([each for _subject, words in gone for each in words], redis_url)
+        done = Replayed(
+            entries=len(entries),
+            found=len(meant),
+            kept=len(meant) - len(gone),
+            left=tuple(left),
+        )
+        if left:
+            transaction.set_rollback(True)
+        else:
+            facts = {"entries": done.entries, "found": done.found, "kept": done.kept}
+            arming.note(Happening.REPLAYED, by=by, at=at, facts=facts)
+    opening.forget()
+    return done
+
+
+def _entries(*, may_be_empty: bool) -> list[Entry]:
+    """All files. Whatever the database knows of must be among them, or some were lost."""
     entries = list(erasure_ledger.entries())
-    by_key = {(entry.subject_kind, entry.key): entry for entry in entries}
+    ended = Erasure.objects.filter(state__in=[ErasureState.HELD, ErasureState.DONE])
+    lost = set(ended.values_list("pk", flat=True)).difference(entry.id for entry in entries)
+    if lost:
+        raise LedgerBroken(
+            f"{len(lost)} erasures of this database are not in {erasure_ledger.folder()}: "
+            "this is not the whole ledger."
+        )
+    if not entries and not may_be_empty:
+        raise LedgerBroken(
+            f"There is no ledger in {erasure_ledger.folder()}. Put it there; only where nobody was "
+            "ever erased, say so: --nobody-was-erased."
+        )
+    return entries
+
+
+def _meant(entries: Iterable[Entry]) -> list[tuple[Entry, Subject]]:
+    """Who is here again. Businesses last: their people have entries of their own.
+
+    What was erased before the backup is not asked again: who came back since is a new one.
+    """
+    over = set(Erasure.objects.filter(state=ErasureState.DONE).values_list("pk", flat=True))
+    by_key = {(entry.subject_kind, entry.key): entry for entry in entries if entry.id not in over}
     meant = [
         (by_key[subject.kind, key], subject)
         for subject in _subjects()
         for key in erasure_ledger.keys_of(subject)
         if (subject.kind, key) in by_key
     ]
-    meant.sort(key=lambda pair: pair[0].at)
-    words = sorted({word for _entry, subject in meant for word in _words(subject)})
-    for entry, subject in meant:
-        _erase(entry, subject, at)
-    folders = [Path(settings.MEDIA_ROOT)] if Path(settings.MEDIA_ROOT).is_dir() else []
-    hits = scanning.scan(words, folders=folders, cursor=cursor, redis_url=redis_url)
-    left = sorted({hit.place for hit in hits if not _may_stay(hit)})
-    done = Replayed(entries=len(entries), found=len(meant), hits=tuple(left))
-    if not left:
-        facts = {"entries": done.entries, "found": done.found}
-        arming.note(Happening.REPLAYED, by=by, at=at, facts=facts)
-        opening.forget()
-    return done
+    return sorted(meant, key=lambda pair: (pair[1].kind is SubjectKind.TENANT, pair[0].at))
 
 
 def _subjects() -> Iterator[Subject]:
@@ -98,31 +143,70 @@ def _subjects() -> Iterator[Subject]:
         yield Subject(SubjectKind.USER, user_id=user_id, tenant_id=tenant_id)
 
 
-def _words(subject: Subject) -> list[str]:
-    """What must not be found afterwards."""
-    found: list[str] = [subject.address]
-    if subject.kind is SubjectKind.USER and subject.user_id and subject.tenant_id is None:
-        for user in User.objects.filter(pk=subject.user_id):
-            found += [user.email, user.name]
-    if subject.kind is SubjectKind.BUYER and subject.tenant_id and subject.buyer_id:
-        with tenancy.in_tenant(subject.tenant_id), transaction.atomic():
-            for buyer in Buyer.objects.filter(pk=subject.buyer_id):
-                found += [buyer.name, buyer.ntn_cnic, buyer.email, buyer.phone, buyer.address]
-    return [word for word in found if len(word) >= SHORTEST]
+def _sought(subject: Subject) -> Iterator[Sought]:
+    """What must not be found afterwards, and where."""
+    if subject.kind is SubjectKind.USER:
+        yield from _of_person(subject)
+    elif subject.kind is SubjectKind.BUYER:
+        yield from _of_buyer(subject)
+    elif subject.kind is SubjectKind.TENANT and subject.tenant_id:
+        yield from closing_search.sought(
+            subject.tenant_id, closing_search.words_of(subject.tenant_id)
+        )
+    elif not User.objects.filter(email__iexact=subject.address).exists():
+        yield Sought(words=words_of([subject.address]), anywhere=True)
 
 
-def _erase(entry: Entry, subject: Subject, at: datetime) -> None:
-    if subject.kind is SubjectKind.TENANT:
-        if subject.tenant_id is None or entry.begun_at is None:
-            raise erasure_ledger.LedgerBroken(f"{entry.name} does not say when it began.")
-        closing_engine.purge_again(subject.tenant_id, begun_at=entry.begun_at, at=at)
+def _of_person(subject: Subject) -> Iterator[Sought]:
+    """A business where they worked may have them as a customer too: that is its own matter."""
+    if subject.user_id is None or subject.tenant_id is not None:
+        return  # they left one business, and are here otherwise
+    for user in User.objects.filter(pk=subject.user_id):
+        yield Sought(
+            words=words_of(person_tables.addresses_of(user)),
+            tenant_ids=frozenset(tenants_of(subject)),
+            anywhere=True,
+            but=frozenset({"buyer"}),
+        )
+
+
+def _of_buyer(subject: Subject) -> Iterator[Sought]:
+    """What no other customer of the same business has."""
+    if subject.tenant_id is None or subject.buyer_id is None:
         return
-    erasing.erase(subject, at=at, actor=ACTOR, is_again=True)
+    with tenancy.in_tenant(subject.tenant_id), transaction.atomic():
+        for buyer in Buyer.objects.filter(pk=subject.buyer_id):
+            others = Buyer.objects.exclude(pk=buyer.pk)
+            alone = [
+                word
+                for name, word in (("email", buyer.email), ("phone", buyer.phone))
+                if not others.filter(**{name: word}).exists()
+            ]
+            yield Sought(
+                words=words_of([buyer.ntn_cnic, *alone]),
+                tenant_ids=frozenset({subject.tenant_id}),
+            )
 
 
-def _may_stay(hit: scanning.Hit) -> bool:
-    """Whether it stands in a table that law, or a proof, keeps."""
-    if hit.store != "database":
-        return False
-    privacy = getattr(model_of(hit.place), "Privacy", None)
-    return privacy is not None and privacy.retention in KEPT
+def _erase(entry: Entry, subject: Subject, at: datetime) -> bool:
+    """Whether it is gone: what a hold keeps goes when that is lifted, by itself."""
+    if subject.kind is not SubjectKind.TENANT:
+        return not erasing.erase(subject, at=at, actor=ACTOR, again=entry).is_stopped
+    if subject.tenant_id is None or entry.begun_at is None:
+        raise LedgerBroken(f"{entry.name} does not say when it began.")
+    return closing_engine.purge_again(subject.tenant_id, entry=entry, at=at)
+
+
+def _in_tables(subjects: Iterable[Subject]) -> Iterator[str]:
+    for subject in subjects:
+        if subject.kind is SubjectKind.TENANT and subject.tenant_id:
+            found = tenant_purge.left(subject.tenant_id)
+            yield from (f"{table} ({count})" for table, count in found.items())
+
+
+def _by_word(sought: list[Sought], redis_url: str | None) -> list[str]:
+    """The search, on this very connection: what is not committed yet is seen by no other."""
+    folder = Path(settings.MEDIA_ROOT)
+    folders = [folder] if folder.is_dir() else []
+    with connection.connection.cursor() as cursor:
+        return leftovers.left(sought, folders=folders, cursor=cursor, redis_url=redis_url)

@@ -21,9 +21,13 @@ NEXT: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
         State.RECEIVED: frozenset({State.IDENTITY_PENDING, State.IN_PROGRESS}) | ENDED,
         # Never straight to DONE: nothing is handed out or done before somebody proved who they are.
         State.IDENTITY_PENDING: frozenset({State.IN_PROGRESS, State.REFUSED, State.WITHDRAWN}),
-        State.IN_PROGRESS: frozenset({State.WAITING_CONTROLLER, State.WAITING_SUBJECT}) | ENDED,
+        # Back to the proof where it turns out to be about somebody else.
+        State.IN_PROGRESS: frozenset(
+            {State.WAITING_CONTROLLER, State.WAITING_SUBJECT, State.IDENTITY_PENDING}
+        )
+        | ENDED,
         State.WAITING_CONTROLLER: frozenset({State.IN_PROGRESS}) | ENDED,
-        State.WAITING_SUBJECT: frozenset({State.IN_PROGRESS}) | ENDED,
+        State.WAITING_SUBJECT: frozenset({State.IN_PROGRESS, State.IDENTITY_PENDING}) | ENDED,
         State.DONE: frozenset(),
         State.REFUSED: frozenset(),
         State.WITHDRAWN: frozenset(),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from accounts import staff, tenancy, traces
 from accounts.access import Actor
@@ -29,7 +29,8 @@ from privacy.subjects import Subject, SubjectKind
 from smartinvoicing.celery import tell
 from smartinvoicing.errors import NotFound
 
-A_DAY: Final = 5  # from one address; more are kept as none
+A_DAY: Final = 5  # answers to one address of which nobody proved anything; the rest waits
+DAY: Final = timedelta(days=1)
 TASK: Final = "privacy.look_up_requests"
 
 
@@ -48,10 +49,12 @@ def receive(
     language: str = "en",
     mail_key: str | None = None,
     by: Actor | None = None,
+    answered: bool = True,
 ) -> SubjectRequest:
     """Keep it, say at once that it came and until when it is decided, start its clocks.
 
     said: all that they wrote, where it is more than an address and a text.
+    answered: False where the mail that it came is left to the look-up.
     tenant_id, buyer_id: of a customer of a business, where who enters it knows them.
     """
     words = said or Said(address=address, text=text)
@@ -77,8 +80,14 @@ def receive(
     note(request, "received", by=whose, at=at, became=RequestState.RECEIVED)
     clocks.start(request)
     rights_mail.open_task(request, at=at)
-    rights_mail.tell_person(request, "request_received", key="received", at=at)
+    if answered:
+        tell_received(request, at=at)
     return request
+
+
+def tell_received(request: SubjectRequest, *, at: datetime) -> None:
+    """It came, and until when it is decided: mailed once, however often it is asked for."""
+    rights_mail.tell_person(request, "request_received", key="received", at=at)
 
 
 def _kind(user_id: UUID | None, buyer_id: UUID | None) -> SubjectKind:
@@ -108,17 +117,23 @@ def from_stranger(
     at: datetime,
     language: str = "en",
     mail_key: str | None = None,
-) -> SubjectRequest | None:
+) -> SubjectRequest:
     """From somebody who is not signed in. Who they are is looked up later, by a task.
 
-    None, with nothing kept and nothing mailed, where this address wrote too often today.
+    Anybody may type anybody's address: it is always kept, for it may be the true one. Where its
+    address got its answers of today, ours wait, so that nobody is flooded by us.
     """
-    key = traces.key_of(said.address)
-    lately = SubjectRequest.objects.filter(address_key=key, received_at__gt=at - timedelta(days=1))
-    if lately.count() >= A_DAY:
-        return None
+    lately = SubjectRequest.objects.filter(
+        address_key=traces.key_of(said.address), received_at__gt=at - DAY
+    )
     request = receive(
-        type=type, channel=channel, at=at, said=said, language=language, mail_key=mail_key
+        type=type,
+        channel=channel,
+        at=at,
+        said=said,
+        language=language,
+        mail_key=mail_key,
+        answered=lately.count() < A_DAY,
     )
     by = Actor.system(f"privacy.{channel}")
     transition(request, RequestState.IDENTITY_PENDING, by=by, at=at, what="proof.wanted")
@@ -126,12 +141,23 @@ def from_stranger(
     return request
 
 
-def to_look_up() -> list[SubjectRequest]:
+def to_look_up(*, at: datetime) -> list[SubjectRequest]:
     """Those of strangers of whom nobody has looked up yet who they may be."""
     waiting = SubjectRequest.objects.filter(
         state=RequestState.IDENTITY_PENDING, looked_up_at=None
-    ).order_by("received_at")
-    return list(waiting[:100])
+    ).exclude(address_key__in=_answered_enough(at=at).values("address_key"))
+    return list(waiting.order_by("received_at", "pk")[:100])
+
+
+def may_look_up(request: SubjectRequest, *, at: datetime) -> bool:
+    """Whether its address may get another answer of ours today."""
+    return not _answered_enough(at=at).filter(address_key=request.address_key).exists()
+
+
+def _answered_enough(*, at: datetime) -> QuerySet[Any, Any]:
+    """Addresses of which so many were looked up within a day."""
+    lately = SubjectRequest.objects.filter(looked_up_at__gt=at - DAY).exclude(address_key="")
+    return lately.values("address_key").annotate(times=Count("pk")).filter(times__gte=A_DAY)
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ Only where the business is gone we answer ourselves, for what we still hold in i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit, tenancy
-from accounts.access import Actor, allow
+from accounts.access import MAY, Actor, allow
 from accounts.enums import AuditAction, NoticeKind, Permission
 from accounts.models import Membership, Tenant
 from accounts.services import notices
@@ -22,18 +23,48 @@ from invoices.content import Party
 from invoices.models import Buyer
 from invoices.services import catalogue
 from privacy.models import Hat, RequestState, SubjectRequest
-from privacy.services import clocks, rights_mail
+from privacy.services import clocks, exporting, identity, rights_mail
 from privacy.services.request_states import note, transition
-from smartinvoicing.errors import NotFound, RuleViolation
+from privacy.subjects import SubjectKind
+from smartinvoicing.errors import NotFound, RuleViolation, StateConflict
 
 PARTICULARS: Final = ("name", "registration_type", "ntn_cnic", "province", "address")
 _ALL: Final = (*PARTICULARS, "phone", "email")
+_DECIDE: Final = [role for role, may in MAY.items() if Permission.MANAGE_BUSINESS in may]
+SYSTEM: Final = Actor.system("privacy.routing")
 
 
 def is_answerable(tenant_id: UUID) -> bool:
     """Whether somebody is left in the business who could decide."""
     with transaction.atomic(), tenancy.in_tenant(tenant_id):
-        return Membership.objects.filter(user__is_active=True).exists()
+        return Membership.objects.filter(user__is_active=True, role__in=_DECIDE).exists()
+
+
+def is_ours(request: SubjectRequest) -> bool:
+    """Whether we answer: it concerns no business, or one in which nobody is left."""
+    if request.hat != Hat.PROCESSOR or request.tenant_id is None:
+        return True
+    return not is_answerable(request.tenant_id)
+
+
+@transaction.atomic
+def take_over(request: SubjectRequest, *, by: Actor, at: datetime) -> None:
+    """It lay with a business that is gone: our desk answers. Raises: StateConflict."""
+    transition(request, RequestState.IN_PROGRESS, by=by, at=at, what="routed.nobody")
+    clocks.settled(request, clocks.OF_BUSINESS, at=at)
+    rights_mail.alert_desk(request, "routed", at=at)
+
+
+def take_over_due(*, at: datetime) -> int:
+    """All that lies with businesses in which nobody is left since it went there; how many."""
+    waiting = SubjectRequest.objects.filter(state=RequestState.WAITING_CONTROLLER)
+    taken = 0
+    for request in waiting.order_by("due_at"):
+        if is_ours(request):
+            with suppress(StateConflict):  # it was answered this moment
+                take_over(request, by=SYSTEM, at=at)
+                taken += 1
+    return taken
 
 
 @transaction.atomic
@@ -74,15 +105,26 @@ def forward(request: SubjectRequest, *, by: Actor, at: datetime) -> bool:
 def assign(
     request: SubjectRequest, *, tenant_id: UUID, buyer_id: UUID | None, by: Actor, at: datetime
 ) -> None:
-    """Somebody of ours found whose customer it is. Raises: NotFound where there is no such."""
+    """Somebody of ours found whose customer it is: what was proved before was of somebody else.
+
+    Raises: NotFound where there is no such; StateConflict when it has ended or lies with one.
+    """
+    held = SubjectRequest.objects.select_for_update().get(pk=request.pk)
+    if held.closed_at is not None or held.forwarded_at is not None:
+        raise StateConflict(_("This request has ended, or was handed to a business."))
     with tenancy.in_tenant(tenant_id):
         known = Tenant.objects.filter(pk=tenant_id).exists()
         if not known or (buyer_id and not Buyer.objects.filter(pk=buyer_id).exists()):
             raise NotFound(_("There is no such business or customer."))
     SubjectRequest.objects.filter(pk=request.pk).update(
-        hat=Hat.PROCESSOR, tenant_id=tenant_id, buyer_id=buyer_id, subject_kind="buyer"
+        hat=Hat.PROCESSOR,
+        tenant_id=tenant_id,
+        buyer_id=buyer_id,
+        subject_kind=SubjectKind.BUYER,
+        looked_up_at=held.looked_up_at or at,
     )
-    request.refresh_from_db()
+    identity.unproved(request, by=by, at=at)
+    exporting.forget_of(request)
     note(request, "assigned", by=by, at=at, facts={"tenant": str(tenant_id)})
     clocks.to_forward(request, at=at)
 

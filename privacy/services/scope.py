@@ -24,7 +24,8 @@ from accounts.enums import Desk, StaffAction
 from accounts.models import AccessLog, Membership, StaffLook, User
 from invoices.models import Buyer
 from privacy.models import BreachCase, BreachScope
-from privacy.services import breach_steps, breaches
+from privacy.services import breach_steps, breaches, export_rows
+from privacy.subjects import SubjectKind
 from smartinvoicing.errors import RuleViolation, StateConflict
 
 SHOWN: Final = 500  # lines of one answer
@@ -48,6 +49,9 @@ REACHES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "invoices:closings": ("invoices_closing",),
         "invoices:": ("invoices_invoice", "invoices_invoiceline", "invoices_buyer"),
         "admin:": ("accounts_user",),
+        "admin:privacy_disclosure": ("privacy_disclosure", "invoices_invoice", "invoices_buyer"),
+        "admin:privacy_subjectrequest": ("accounts_user", "privacy_subjectrequest"),
+        "admin:privacy_ticket": ("privacy_ticket", "privacy_ticketmessage"),
         "api": ("invoices_invoice", "invoices_invoiceline", "invoices_buyer", "invoices_product"),
         "api:invoice": ("invoices_invoice", "invoices_invoiceline"),
         "api:tills": ("invoices_till",),
@@ -58,8 +62,20 @@ REACHES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "fbr:buyer": ("invoices_buyer", "invoices_buyercheck"),
         "fbr:till": ("invoices_till", "fbr_credential"),
         "fbr:incident": ("fbr_incident",),
+        "privacy:business_request": ("invoices_buyer", "privacy_subjectrequest"),
+        "privacy:desk": ("accounts_tenant",),
+        "privacy:desk_customer": ("invoices_buyer",),
+        "privacy:desk_document": ("invoices_invoice", "invoices_invoiceline"),
+        "privacy:export_file": ("accounts_user", "privacy_exportfile"),
+        "privacy:mine": ("accounts_user", "privacy_subjectrequest"),
+        "privacy:ticket": ("privacy_ticket", "privacy_ticketmessage"),
+        "privacy:why_buyer": ("invoices_buyer",),
+        "privacy:why_invoice": ("invoices_invoice",),
+        "privacy:why_me": ("accounts_user",),
     }
 )
+# What hands out all of a business at once, whichever row its address names.
+WHOLE: Final = frozenset({"privacy:business_export_file"})
 # Tables that hold a business's customers, one row a person or with their particulars.
 PERSONS_IN: Final = frozenset({"invoices_buyer", "invoices_invoice", "invoices_buyercheck"})
 
@@ -129,7 +145,7 @@ def ask(question: Question) -> Found:
         _enter(touched, line, by="staff log")
     rows = sorted(touched.values(), key=lambda row: (row.tenant, row.table))
     tenants = sorted({row.tenant for row in rows if row.tenant})
-    low, high, persons = _persons(rows, tenants, entries)
+    low, high, persons = _persons(rows, tenants, entries, who_came=question.users)
     return Found(
         rows=[asdict(row) for row in rows[:SHOWN]],
         tenants=tenants,
@@ -207,6 +223,8 @@ def _tables_of_type(object_type: str) -> tuple[str, ...]:
 
 def tables_of(route: str) -> tuple[str, ...]:
     """The tables that an address reaches; all of its app where nobody wrote down which."""
+    if route in WHOLE:
+        return tuple(each.model._meta.db_table for each in export_rows.sources(SubjectKind.TENANT))
     known = [name for name in REACHES if route.startswith(name)]
     if known:
         return REACHES[max(known, key=len)]
@@ -218,12 +236,13 @@ def tables_of(route: str) -> tuple[str, ...]:
 
 def _enter(touched: dict[tuple[str, str], Touched], line: Mapping[str, Any], *, by: str) -> None:
     tenant = str(line["tenant_id"] or "")
+    is_whole = line["route"] in WHOLE
     for table in line.get("tables") or tables_of(line["route"]):
         row = touched.setdefault((tenant, table), Touched(tenant=tenant, table=table))
         first, last = line["first"].isoformat(), line["last"].isoformat()
         row.requests += line["requests"]
-        row.objects += line["named"]
-        row.lists += line["lists"]
+        row.objects += 0 if is_whole else line["named"]
+        row.lists += line["requests"] if is_whole else line["lists"]
         row.first = min(row.first or first, first)
         row.last = max(row.last, last)
         row.routes = sorted({*row.routes, line["route"]})
@@ -231,9 +250,16 @@ def _enter(touched: dict[tuple[str, str], Touched], line: Mapping[str, Any], *, 
 
 
 def _persons(
-    rows: list[Touched], tenants: list[str], entries: models.QuerySet[AccessLog]
+    rows: list[Touched],
+    tenants: list[str],
+    entries: models.QuerySet[AccessLog],
+    *,
+    who_came: Iterable[UUID],
 ) -> tuple[int, int, list[str]]:
-    """At least, at most, and the ids of our users among them."""
+    """At least, at most, and the ids of our users among them; whoever came is none of them.
+
+    Whose account another used is found by that other's network.
+    """
     low = high = 0
     users: set[UUID] = set()
     for tenant in tenants:
@@ -248,6 +274,7 @@ def _persons(
                 users |= set(Membership.objects.values_list("user_id", flat=True))
     own = entries.filter(tenant_id=None).exclude(user_id=None).values_list("user_id", flat=True)
     users |= {each for each in own.distinct()[:SHOWN] if each is not None}
+    users -= set(who_came)
     return low + len(users), max(high, low) + len(users), sorted(str(each) for each in users)
 
 

@@ -20,7 +20,7 @@ from invoices.enums import State
 from invoices.models import AdvanceUse, Invoice, InvoiceLine, InvoicePdf
 from invoices.services import printing
 from privacy.models import Closure, ClosureCount, ExportFile, HoldScope, LegalHold
-from privacy.services import closed_tables, erasing, export_archive, stops
+from privacy.services import closed_tables, erasing, export_archive, stops, tombstones
 from privacy.services.closed_tables import Taken
 from privacy.services.erasure_plans import ANONYMISE, DELETE
 from privacy.subjects import Subject, SubjectKind
@@ -114,18 +114,23 @@ def _people(closure: Closure, at: datetime) -> int:
     Membership.objects.filter(pk=membership.pk).delete()
     _count(closure, Membership._meta.db_table, Retention.ACC, DELETE, 1)
     user = User.objects.get(pk=user_id)
-    if not user.is_staff and user.is_active and not selectors.memberships_of(user_id):
+    if goes_along(user) and not selectors.memberships_of(user_id):
         erasing.erase(Subject(SubjectKind.USER, user_id=user_id), at=at, actor=ACTOR)
         _count(closure, User._meta.db_table, Retention.ACC, ANONYMISE, 1)
     return 1
+
+
+def goes_along(user: User) -> bool:
+    """Whether somebody who works nowhere else goes with the business: also who is locked out."""
+    return not (user.is_staff or tombstones.is_tombstone(user))
 
 
 def _drafts(closure: Closure, at: datetime) -> int:
     """What was never issued is no tax record."""
     drafts = list(Invoice.objects.filter(state=State.DRAFT).order_by("id")[:BATCH])
     ids = [draft.pk for draft in drafts]
-    for draft in drafts:
-        printing.forget_drafts(draft)
+    copies = sum(printing.forget_drafts(draft) for draft in drafts)
+    _count(closure, InvoicePdf._meta.db_table, Retention.ACC, DELETE, copies)
     for model in (InvoicePdf, InvoiceLine, AdvanceUse):
         gone, _each = model.objects.filter(invoice_id__in=ids).delete()
         _count(closure, model._meta.db_table, Retention.ACC, DELETE, gone)

@@ -14,7 +14,7 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.models import Q
 
-from accounts import audit, consents, selectors, tenancy
+from accounts import audit, consents, tenancy
 from accounts.access import Actor
 from accounts.enums import AuditAction
 from accounts.models import ApiKey, Invitation, Membership, SuppressionReason, User
@@ -32,10 +32,10 @@ def is_tombstone(user: User) -> bool:
 def tombstone(user: User, *, actor: Actor, at: datetime) -> None:
     """Write over what the account says of its person, and delete all that goes with it.
 
-    Everything in each business first: who they were there is asked of their memberships.
+    Where they were is asked first: afterwards no membership tells it.
     """
     held = User.objects.select_for_update().get(pk=user.pk)
-    tenants = [membership.tenant_id for membership in selectors.memberships_of(held.pk)]
+    tenants = person_tables.businesses_of(held.pk)
     for tenant_id in tenants:
         leave(tenant_id, held.pk, actor=actor, at=at)
     addresses = person_tables.addresses_of(held)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.db import transaction
 from django.http.response import HttpResponse, HttpResponseBase
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.enums import Permission, Role
 from accounts.guards import (
     MemberRequest,
+    gave_password,
     member_required,
     proved_lately,
     showed_factor,
@@ -76,9 +76,9 @@ def _page(request: MemberRequest, form: CloseForm, status: int = 200) -> HttpRes
 
 def _begin(request: MemberRequest) -> HttpResponseBase:
     at = clock.now()
-    if not proved_lately(request, at=at):
+    if not gave_password(request, at=at):
         return to_proof(request)
-    if is_mfa_enabled(request.user) and not showed_factor(request, at=at):
+    if not showed_factor(request, at=at):
         return to_factor(request)
     form = CloseForm(request.POST)
 

@@ -174,9 +174,14 @@ def _again(request: HttpRequest, found: SubjectRequest, at: datetime) -> None:
 
 
 def _is_proved(request: HttpRequest, found: SubjectRequest, at: datetime) -> bool:
-    """Whether this browser typed the code of this request in the last ten minutes."""
+    """Whether this browser typed the code of this request in the last ten minutes.
+
+    A code from before the proof that counts now may have been somebody else's.
+    """
     which, when = request.session.get(PROVED, ("", 0))
-    return bool(which == str(found.pk) and at.timestamp() - when < LASTS_S)
+    if found.proved_at is None or which != str(found.pk):
+        return False
+    return bool(when >= int(found.proved_at.timestamp()) and at.timestamp() - when < LASTS_S)
 
 
 @page_or_post

@@ -141,3 +141,8 @@ def ntn_in_part(value: str | None) -> str:
         return text
     middle = "".join("\N{BULLET}" if each.isdigit() else each for each in text[3:-1])
     return f"{text[:3]}{middle}{text[-1]}"
+
+
+def with_ends_only(text: str, number: str) -> str:
+    """A whole text in which this number, where it is a CNIC, shows its ends only."""
+    return text.replace(number, ntn_in_part(number)) if len(number) == CNIC_DIGITS else text

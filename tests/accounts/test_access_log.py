@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 
 import psycopg2
 import pytest
@@ -12,11 +13,16 @@ from django.urls import reverse
 
 from accounts import access_log
 from accounts.access import Actor
+from accounts.enums import StaffRole
 from accounts.models import AccessLog
 from accounts.services import access_logs
+from privacy.services import holds
+from privacy.services.holds import Case
 from smartinvoicing import clock
 from smartinvoicing.pg import rows
 from tests import factories
+from tests.factories import AT, SYSTEM
+from tests.privacy import breach_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -111,8 +117,9 @@ def test_twin_without_the_middleware_nothing_is_noted(business, owner, client, s
 # --- kept for its time and no longer ----------------------------------------------------------
 
 
-def laid(days: float, address: str = "203.0.113.77") -> AccessLog:
+def laid(days: float, address: str = "203.0.113.77", **fields) -> AccessLog:
     row = AccessLog(
+        **fields,
         at=clock.now() - timedelta(days=days),
         method="GET",
         route="invoices:list",
@@ -142,6 +149,62 @@ def test_after_ninety_days_a_row_is_gone():
 
     assert access_logs.keep().deleted == 1
     assert [row.pk for row in noted()] == [young.pk]
+
+
+@pytest.fixture
+def kept_of(inside, owner):
+    """Rows of a business and of nobody's, old enough to be cut and to go."""
+
+    def rows_left():
+        access_logs.keep()
+        return {(row.tenant_id, row.address) for row in noted()}
+
+    for days in (31, 91):
+        laid(days, tenant_id=inside.pk)
+        laid(days)
+    return rows_left
+
+
+def test_what_is_of_a_business_under_a_hold_stays_as_it_is(inside, kept_of):
+    case = Case(authority="Court", reference="1", review_on=date(2036, 1, 1))
+    hold = holds.place(case=case, actor=SYSTEM, at=AT)
+
+    assert kept_of() == {(inside.pk, "203.0.113.77"), (None, "203.0.113.0")}
+    assert noted().filter(tenant_id=inside.pk).count() == 2
+
+    holds.lift(hold=hold, why="Decided.", actor=SYSTEM, at=AT)
+    assert kept_of() == {(inside.pk, "203.0.113.0"), (None, "203.0.113.0")}
+    assert noted().filter(tenant_id=inside.pk).count() == 1
+
+
+def test_what_is_of_a_business_in_an_open_breach_stays_as_it_is(inside, kept_of):
+    officer = factories.make_staff(StaffRole.PRIVACY_OFFICER)
+    breach_cast.make_case(officer, tenant_ids=[inside.pk])
+
+    assert kept_of() == {(inside.pk, "203.0.113.77"), (None, "203.0.113.0")}
+
+
+def test_twin_of_a_business_that_nothing_holds_it_is_cut_and_goes(inside, kept_of):
+    assert kept_of() == {(inside.pk, "203.0.113.0"), (None, "203.0.113.0")}
+
+
+def test_what_was_cut_already_is_not_looked_at_again(laid_database):
+    """The question of the upkeep is the one by which the index of whole addresses is laid."""
+    with laid_database.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('accounts_keep_access_log()'::regprocedure)")
+        body = cursor.fetchone()[0]
+        cursor.execute("BEGIN; SET LOCAL enable_seqscan = off; DROP INDEX accesslog_when")
+        cursor.execute(f"EXPLAIN {body[body.index('UPDATE') : body.index('AND NOT')]}")
+        used = set(re.findall(r"accesslog_y2\w+_idx\w*", str(cursor.fetchall())))
+        cursor.execute(
+            "SELECT DISTINCT indpred IS NOT NULL FROM pg_index"
+            " WHERE indexrelid = ANY (%s::regclass[])",
+            [[f"accounts_{name}" for name in used]],
+        )
+        are_of_whole = cursor.fetchall()
+        cursor.execute("ROLLBACK")
+
+    assert are_of_whole == [(True,)]
 
 
 def test_twin_without_the_upkeep_all_stays_as_it_was():
@@ -178,8 +241,8 @@ def test_a_month_that_is_over_is_dropped_and_a_late_one_takes_its_rows(owner_url
         cursor.execute("SELECT accounts_make_log_month((now() - interval '200 days')::date)")
         cursor.execute("SELECT count(*) FROM accounts_accesslog_rest")
         assert cursor.fetchone() == (0,)
-        cursor.execute("SELECT deleted, dropped FROM accounts_keep_access_log()")
-        assert cursor.fetchone() == (0, 1)
+        cursor.execute("SELECT dropped FROM accounts_keep_log_months()")
+        assert cursor.fetchone() == (1,)
     finally:
         line.rollback()
         line.close()

@@ -96,6 +96,16 @@ def test_the_processes_wait_for_the_migration():
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
+@pytest.mark.parametrize("name", ["web", "worker-documents", "worker-purge", "migrate"])
+def test_whoever_erases_reaches_the_ledger_and_the_files(name):
+    """The desk and a business; what goes on later; closings; and `replay_erasures`."""
+    assert {"media:/data/media", "erasures:/data/erasures"} <= set(SERVICES[name]["volumes"])
+
+
+def test_the_ledger_is_in_no_backup():
+    assert not [volume for volume in SERVICES["backup"]["volumes"] if "erasures" in volume]
+
+
 def test_the_broker_keeps_what_it_was_told():
     words = list(pairwise(SERVICES["redis"]["command"]))
 

@@ -4,11 +4,13 @@ import base64
 import os
 import re
 import runpy
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.services import mailing
 from smartinvoicing import checks, env
 from smartinvoicing.pg import roles
 from tests.architecture import source
@@ -118,10 +120,10 @@ def test_production_refuses_each_thing_by_itself(check):
 def test_every_check_of_the_house_is_in_these_tests():
     """E001 is the lease arithmetic and E012 asks the database; both follow. E016: a call's body.
 
-    E024 to E026, what is kept for how long, hold everywhere: tests/privacy.
+    E024 to E026, what is kept for how long, hold everywhere: tests/privacy. E027: claims of mail.
     """
     words = (source.ROOT / "smartinvoicing" / "checks.py").read_text()
-    known = [*UNSAFE, "E001", "E012", "E016", "E024", "E025", "E026"]
+    known = [*UNSAFE, "E001", "E012", "E016", "E024", "E025", "E026", "E027"]
 
     assert [code for code in known if code not in words] == []
     assert words.count('"E0') + words.count(".E0") == len(known)
@@ -222,6 +224,14 @@ def test_a_lease_that_outlasts_the_broker_is_refused(settings):
     settings.FBR_LEASE_S = 3600
 
     assert [message.id for message in checks.lease_arithmetic()] == ["smartinvoicing.E001"]
+
+
+@pytest.mark.parametrize(("limit_s", "wrong"), [(299, []), (300, ["smartinvoicing.E027"])])
+def test_a_task_that_outlives_its_claim_of_a_mail_is_refused(settings, limit_s, wrong):
+    settings.CELERY_TASK_TIME_LIMIT = limit_s
+
+    assert [message.id for message in checks.mail_is_claimed_long_enough()] == wrong
+    assert timedelta(seconds=checks.MAIL_CLAIM_S) == mailing.CLAIM
 
 
 # --- defaults ---------------------------------------------------------------------------------

@@ -56,8 +56,10 @@ class House:
 
 
 @pytest.fixture
-def house(fake_fbr, settings, tmp_path, laid_database):
+def house(fake_fbr, settings, tmp_path, laid_database, monkeypatch):
     app.loader.import_default_modules()
+    for paced in (reference, buyer_checks):
+        monkeypatch.setattr(paced, "PER_S", 1e9)
     settings.FBR_DI_URL = fake_fbr.url
     settings.SPOOL_DIR = tmp_path
     settings.AUDIT_ANCHOR_DIR = str(tmp_path / "anchors")
@@ -111,6 +113,8 @@ TASKS: dict[str, Words] = {
     "privacy.watch_staff": lambda house: {},
     "privacy.compare_map": lambda house: {},
     "privacy.detect": lambda house: {},
+    "privacy.look_for_unused": lambda house: {},
+    "privacy.first_look": lambda house: {},
     "privacy.purge": lambda house: {},
     "privacy.plan_purge": lambda house: {
         "kind": "tax",

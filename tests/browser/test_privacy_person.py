@@ -22,7 +22,7 @@ PASSWORD = "seven quiet lamps"
 WHY = "They left and asked for it."
 OF_THE_BUSINESS = (
     *("privacy:business_requests", "privacy:business_export", "privacy:closure"),
-    *("accounts:staff_access", "privacy:helpers", "privacy:calendar", "privacy:why_me"),
+    *("accounts:staff_access", "privacy:processors", "privacy:calendar", "privacy:why_me"),
     "privacy:tickets",
 )
 

@@ -4,52 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.apps import apps
 from django.contrib import admin
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import tenancy
-from accounts.access import Actor
-from accounts.enums import Permission, Role, StaffRole
-from accounts.models import (
-    ApiKey,
-    Invitation,
-    LegalEntity,
-    Membership,
-    StaffLook,
-    SupportWindow,
-    Tenant,
-)
-from accounts.services import api_keys, members, staff_access
+from accounts.enums import Role, StaffRole
+from accounts.models import StaffLook, Tenant
 from accounts.tenancy import TenantModel
-from fbr.models import Evidence, IncidentKind, StatementRow
-from fbr.services import buyer_checks, claiming, incidents, resolving, scenarios, statements
-from fbr.services.resolving import Found
-from invoices.enums import Registration, TaxpayerStanding
-from invoices.models import BuyerCheck
-from invoices.services import signing_keys
-from privacy.models import RequestChannel, RequestType, TicketChannel
-from privacy.services import exporting, identity, requests, routing, tickets
-from privacy.services.request_words import Said
-from privacy.services.ticket_words import Asked
 from smartinvoicing.celery import app
 from tests import factories
-from tests.fbr import doubts_cast
 from tests.isolation import walk
-from tests.privacy import breach_cast
+from tests.isolation.theirs_cast import SECRET, Theirs, digest, make_theirs
 
 pytestmark = pytest.mark.django_db
-
-SECRET = "Zarghoon"  # stands in every name of the other tenant, and nowhere else
 
 # Whose doors they are. A route that is not here fails the build.
 OPEN = {
@@ -115,7 +86,7 @@ MEMBER = {
     "privacy:calendar",
     "privacy:tickets",
     "privacy:ticket",
-    "privacy:helpers",
+    "privacy:processors",
     "accounts:audit_export",
     "accounts:notices",
     "accounts:staff_access",
@@ -267,6 +238,8 @@ TASKS = {
     "privacy.sound_alarms": False,
     "privacy.compare_map": False,
     "privacy.detect": False,
+    "privacy.look_for_unused": False,
+    "privacy.first_look": False,
     "privacy.purge": False,
     "privacy.plan_purge": False,
     "privacy.sweep_files": False,
@@ -307,145 +280,14 @@ WITH_ID = [route for route in DOORS if route.parameters - {"secret"}]
 METHODS = ("get", "post", "patch", "delete")
 
 
-@dataclass(frozen=True)
-class Theirs:
-    """The other tenant and one of each of its things, by the name of the route's parameter."""
-
-    tenant: Tenant
-    ids: dict[str, UUID]
-    work_id: UUID
-
-
-@pytest.fixture
-def theirs() -> Theirs:
-    tenant = factories.make_tenant(f"{SECRET} Mills", ntn_cnic="7000008")
-    user = factories.make_member(tenant, Role.OWNER)
-    actor = Actor.person(user.pk, Role.OWNER)
-    with tenancy.in_tenant(tenant.pk), transaction.atomic():
-        entity = LegalEntity.objects.get()
-        issued = factories.make_issued(
-            factories.make_content(buyer=factories.make_party(name=f"{SECRET} Traders"))
-        )
-        ids = {
-            "invoice_id": factories.make_draft()[0].pk,
-            "buyer_id": factories.make_buyer(name=f"{SECRET} Sons").pk,
-            "product_id": factories.make_product(name=f"{SECRET} yarn").pk,
-            "credential_id": factories.make_credential(entity, "a token of theirs").pk,
-            "sha256": "0" * 64,
-            "signing_key": signing_keys.current(at=factories.AT).key_id,
-            "till_id": factories.make_till(name=f"{SECRET} counter").pk,
-            "incident_id": incidents.open_incident(
-                kind=IncidentKind.OTHER, key=SECRET, at=factories.AT, actor=actor
-            ).pk,
-            "membership_id": Membership.objects.get().pk,
-            "key_id": api_keys.make(
-                name=SECRET, scopes=[Permission.VIEW], days=30, actor=actor, at=factories.AT
-            )[0].pk,
-        }
-        scenarios.run(entity=entity, scenarios=["SN002"], actor=actor, at=factories.AT)
-        BuyerCheck(
-            ntn_cnic="2046004",
-            checked_at=factories.AT,
-            registration=Registration.UNREGISTERED,
-            standing=TaxpayerStanding.INACTIVE,
-            answer=SECRET,
-            said_by=actor.name,
-        ).save(force_insert=True)
-        buyer_checks.begin_walk(actor=actor, at=factories.AT)
-        members.invite(email="z@example.com", role=Role.VIEWER, actor=actor, at=factories.AT)
-        ids["invitation_id"] = Invitation.objects.get().pk
-        ids |= _doubts_of(entity, actor)
-        work_id = issued.work.get().pk
-    ids["tenant_id"] = tenant.pk
-    ids["breach_notice_id"] = breach_cast.make_notice(tenant).pk
-    ids["window_id"] = _window_of(tenant, actor).pk
-    ids |= _asked_of(tenant, user.pk, ids["buyer_id"])
-    return Theirs(tenant, ids, work_id)
-
-
-def _asked_of(tenant: Tenant, user_id: UUID, buyer_id: UUID) -> dict[str, UUID]:
-    """A request of a customer of theirs that lies with them, and an export of all they have."""
-    asked = requests.receive(
-        type=RequestType.ACCESS,
-        channel=RequestChannel.FORM,
-        at=factories.AT,
-        said=Said(address="z@example.com", text=SECRET),
-        tenant_id=tenant.pk,
-        buyer_id=buyer_id,
-    )
-    identity.by_session(asked, by=factories.SYSTEM, at=factories.AT)
-    routing.forward(asked, by=factories.SYSTEM, at=factories.AT)
-    taken = exporting.build_tenant_export(tenant.pk, at=factories.AT, asked_by=user_id)
-    ticket = tickets.receive(
-        channel=TicketChannel.PORTAL,
-        asked=Asked(subject=SECRET),
-        text=SECRET,
-        by=factories.SYSTEM,
-        at=factories.AT,
-        user_id=user_id,
-        tenant_id=tenant.pk,
-    )
-    assert ticket is not None
-    return {"request_id": asked.pk, "export_id": taken.pk, "ticket_id": ticket.pk}
-
-
-def _doubts_of(entity: LegalEntity, actor: Actor) -> dict[str, UUID]:
-    """A list from FBR, a row of it, and what somebody said of an uncertain document."""
-    raw = f"FBR invoice no,Buyer name,Date,Value\nX1,{SECRET} Traders,2026-11-20,1000\n".encode()
-    row = statements.upload(
-        file=SimpleUploadedFile(f"{SECRET}.csv", raw),
-        entity=entity,
-        covers_from=factories.DAY,
-        covers_until=factories.DAY,
-        actor=actor,
-        at=factories.AT,
-    )
-    claim = claiming.claim_missing(
-        invoice=doubts_cast.make_uncertain(),
-        why=SECRET,
-        has_factor=True,
-        actor=actor,
-        at=factories.AT,
-    )
-    settled = doubts_cast.make_uncertain()
-    resolving.settle_found(
-        invoice=settled,
-        found=Found(number="7000008DI1", note=SECRET),
-        proof=doubts_cast.picture(),
-        actor=actor,
-        at=factories.AT,
-    )
-    return {
-        "statement_id": row.pk,
-        "row_id": StatementRow.objects.get().pk,
-        "claim_id": claim.pk,
-        "evidence_id": Evidence.objects.get(invoice=settled).pk,
-    }
-
-
-def _window_of(tenant: Tenant, actor: Actor) -> SupportWindow:
-    """A day on which they let our people look, long over."""
-    with tenancy.in_tenant(tenant.pk):
-        return staff_access.open_window(
-            reason=SECRET, lasts=timedelta(hours=1), actor=actor, at=factories.AT
-        )
-
-
-def _digest(tenant: Tenant) -> dict[str, Any]:
-    """What stands in every table of the wall for one tenant."""
-    found = {}
-    with tenancy.in_tenant(tenant.pk), transaction.atomic(), connection.cursor() as cursor:
-        for model in _walled():
-            table = model._meta.db_table
-            cursor.execute(
-                f"SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM {table} t"
-            )
-            found[table] = cursor.fetchone()
-    return found
-
-
-def _walled() -> list[type]:
-    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
+@pytest.fixture(scope="module")
+def theirs(laid_database, django_db_blocker) -> Iterator[Theirs]:
+    """Laid once, for good: each test works beside it in a transaction that is rolled back."""
+    with django_db_blocker.unblock():
+        made = make_theirs()
+    yield made
+    with django_db_blocker.unblock():
+        laid_database.reset()
 
 
 def _url(route: walk.Route, ids: dict[str, UUID]) -> str:
@@ -489,7 +331,6 @@ def test_every_parameter_has_a_thing_of_the_other_tenant(theirs):
     "route", [r for r in WITH_ID if r.name in MEMBER | DESK], ids=lambda r: r.name
 )
 def test_a_foreign_id_on_a_page_is_not_found(business, theirs, client, route, role):
-    before = _digest(theirs.tenant)
     client.force_login(factories.make_member(business, role))
     unknown = dict.fromkeys(theirs.ids, factories.make_tenant("x", ntn_cnic="1234567").pk)
 
@@ -503,12 +344,11 @@ def test_a_foreign_id_on_a_page_is_not_found(business, theirs, client, route, ro
         assert _without_references(answer.content) == _without_references(nowhere[method].content)
     if role == Role.OWNER:
         assert 404 in {answer.status_code for answer in foreign.values()}
-    assert _digest(theirs.tenant) == before
+    assert digest(theirs.tenant) == theirs.before
 
 
 @pytest.mark.parametrize("route", [r for r in WITH_ID if r.name in PROGRAM], ids=lambda r: r.name)
 def test_a_foreign_id_by_the_api_is_not_found(business, theirs, client, route):
-    before = _digest(theirs.tenant)
     key = factories.make_key(business, factories.make_member(business))
     bearer = {"Authorization": f"Bearer {key}"}
     unknown = dict.fromkeys(theirs.ids, factories.make_tenant("x", ntn_cnic="1234567").pk)
@@ -520,7 +360,7 @@ def test_a_foreign_id_by_the_api_is_not_found(business, theirs, client, route):
     for method, answer in foreign.items():
         assert answer.status_code in {404, 405, 403}, method
         assert answer.content == nowhere[method].content
-    assert _digest(theirs.tenant) == before
+    assert digest(theirs.tenant) == theirs.before
 
 
 @pytest.mark.parametrize(
@@ -530,7 +370,6 @@ def test_a_foreign_id_by_the_api_is_not_found(business, theirs, client, route):
 )
 def test_staff_without_a_grant_finds_nothing(theirs, client, route):
     """All roles at once, and a superuser: of the business's doors none is there."""
-    before = _digest(theirs.tenant)
     client.force_login(factories.make_staff(*StaffRole, is_superuser=True))
 
     for method, answer in _calls(client, _url(route, theirs.ids)):
@@ -539,13 +378,12 @@ def test_staff_without_a_grant_finds_nothing(theirs, client, route):
             assert answer.status_code in {401, 405}, method
         elif route.name in MEMBER | DESK:
             assert answer.status_code in {404, 405}, method
-    assert _digest(theirs.tenant) == before
+    assert digest(theirs.tenant) == theirs.before
     assert StaffLook.objects.count() == 0
 
 
 @pytest.mark.parametrize("route", DOORS, ids=lambda r: r.name)
 def test_nobody_signed_in_sees_nothing(theirs, client, route):
-    before = _digest(theirs.tenant)
     ids = {**theirs.ids, "secret": "x" * 43}
 
     for method, answer in _calls(client, _url(route, ids)):
@@ -555,7 +393,7 @@ def test_nobody_signed_in_sees_nothing(theirs, client, route):
         elif route.name not in OPEN:
             assert answer.status_code in {302, 404, 405}, method
             assert answer.status_code != 302 or "/accounts/login/" in answer["Location"]
-    assert _digest(theirs.tenant) == before
+    assert digest(theirs.tenant) == theirs.before
 
 
 @pytest.mark.parametrize("route", [r for r in DOORS if not r.parameters], ids=lambda r: r.name)
@@ -573,7 +411,6 @@ def test_no_list_tells_of_the_other_tenant(business, theirs, client, route):
 
 @pytest.mark.parametrize("field", ["buyer_id", "product_id", "till_id"])
 def test_a_foreign_id_inside_a_body_is_refused(business, theirs, client, field):
-    before = _digest(theirs.tenant)
     key = factories.make_key(business, factories.make_member(business))
     line = {"quantity": "1", "unit_price": "1"}
     body: dict[str, Any] = {"lines": [line]}
@@ -588,7 +425,7 @@ def test_a_foreign_id_inside_a_body_is_refused(business, theirs, client, field):
 
     assert answer.status_code == 422
     assert answer.json()["details"]["problems"][0]["field"] == field
-    assert _digest(theirs.tenant) == before
+    assert digest(theirs.tenant) == theirs.before
 
 
 def test_a_tenant_named_by_the_request_changes_nothing(business, theirs, client):
@@ -616,91 +453,7 @@ def test_every_task_is_known_to_the_matrix():
     assert ours == set(TASKS)
 
 
-def test_a_task_run_under_another_tenant_does_nothing(business, theirs, transactional_db):
-    before = _digest(theirs.tenant)
-
-    invoice_id = str(theirs.ids["invoice_id"])
-    ids = {"tenant_id": str(business.pk), "invoice_id": invoice_id}
-    app.tasks["invoices.print"].apply(kwargs=ids)
-
-    assert _digest(theirs.tenant) == before
-
-
 def test_staff_pages_show_no_table_of_the_wall():
     registered = set(admin.site._registry)
 
     assert not [model for model in registered if issubclass(model, TenantModel | Tenant)]
-
-
-# --- the layers, each alone -------------------------------------------------------------------
-
-
-def test_raw_sql_inside_a_tenant_sees_no_foreign_row(business, theirs):
-    with tenancy.in_tenant(business.pk), transaction.atomic(), connection.cursor() as cursor:
-        for model in _walled():
-            cursor.execute(
-                f"SELECT count(*) FROM {model._meta.db_table} WHERE tenant_id = %s",
-                [theirs.tenant.pk],
-            )
-            assert cursor.fetchone() == (0,), model
-
-
-def test_raw_sql_outside_any_tenant_sees_no_row(theirs):
-    with transaction.atomic(), connection.cursor() as cursor:
-        for model in _walled():
-            cursor.execute(f"SELECT count(*) FROM {model._meta.db_table}")
-            assert cursor.fetchone() == (0,), model
-
-
-@pytest.fixture
-def without_row_security(laid_database, transactional_db) -> Iterator[None]:
-    """The database's layer taken away, to see whether the manager holds alone."""
-    tables = [model._meta.db_table for model in _walled()]
-    with laid_database.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-    yield
-    with laid_database.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-
-
-def _foreign_rows(tenant: Tenant) -> int:
-    with tenancy.in_tenant(tenant.pk), transaction.atomic():
-        return sum(model.objects.exclude(tenant_id=tenant.pk).count() for model in _walled())
-
-
-def test_the_managers_hold_without_row_security(without_row_security, business, theirs):
-    assert _foreign_rows(business) == 0
-
-
-def test_twin_without_row_security_and_filter_the_matrix_sees_foreign_rows(
-    without_row_security, business, theirs, monkeypatch
-):
-    monkeypatch.setattr(tenancy.InTenant, "as_sql", lambda self, *args, **kwargs: ("TRUE", []))
-
-    assert _foreign_rows(business) > 0
-
-
-def test_twin_without_one_policy_raw_sql_sees_foreign_rows(
-    laid_database, business, theirs, transactional_db
-):
-    with laid_database.cursor() as cursor:
-        cursor.execute("ALTER TABLE invoices_invoice DISABLE ROW LEVEL SECURITY")
-    try:
-        with pytest.raises(AssertionError):
-            test_raw_sql_inside_a_tenant_sees_no_foreign_row(business, theirs)
-    finally:
-        with laid_database.cursor() as cursor:
-            cursor.execute("ALTER TABLE invoices_invoice ENABLE ROW LEVEL SECURITY")
-
-
-def test_a_query_without_a_tenant_is_refused():
-    for model in _walled():
-        with pytest.raises(tenancy.NoTenant):
-            model.objects.count()
-
-
-def test_a_key_of_ours_is_not_theirs(business, theirs):
-    with tenancy.in_tenant(business.pk), transaction.atomic():
-        assert not ApiKey.objects.filter(pk=theirs.ids["key_id"]).exists()

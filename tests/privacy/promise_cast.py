@@ -36,6 +36,7 @@ from privacy.models import (
     EgressStatement,
     Erasure,
     ExportFile,
+    FieldUse,
     Processor,
     PurgePlan,
     SecurityReview,
@@ -122,6 +123,7 @@ def _let_jobs_run() -> None:
     PurgePlan.objects.create(
         kind="routine", at=NOON - DAY / 2, made_by="job", lines=[], rows=0, digest="0" * 64
     )
+    FieldUse.objects.create(model="accounts.User", field="email", looked_at=NOON - DAY / 2)
     Heartbeat.objects.update_or_create(name="documents", defaults={"at": NOON})
     AuditCheck.objects.update_or_create(
         pk=1, defaults={"checked_at": NOON - DAY / 2, "is_right": True, "entries": 3}

@@ -119,6 +119,7 @@ def test_the_database_refuses_it_too():
     past_the_services(in_production())
 
 
+@pytest.mark.django_db(transaction=True)
 def test_twin_without_the_guard_it_would_be_on(laid_database):
     with without("flag_guard", "privacy_featureflag", laid_database):
         flag = in_production()
@@ -201,6 +202,7 @@ def test_what_was_approved_stays_as_it_is(officer, second):
         Dpia.objects.all().delete()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_twin_without_the_guard_it_changes(officer, second, laid_database):
     with without("dpia_guard", "privacy_dpia", laid_database):
         dpia = approved(officer, second, at=AT)

@@ -291,3 +291,66 @@ def test_an_ordinary_breach_has_no_step_of_fbr_until_invoicing_is_affected(offic
     breaches.revise(case=case, to={"touches_invoicing": True}, why="x", by=officer, at=AWARE + HOUR)
 
     assert Alarm.objects.get(step="h24_fbr").due_at == AWARE + 24 * HOUR
+
+
+# --- what was done and is not done any more ----------------------------------------------------
+
+
+def decide(case, audience, by, *, tells, hours):
+    at = AWARE + hours * HOUR
+    severity = "high" if tells else "low"
+    breaches.grade(case=case, severity=severity, why="judged", by=by, at=at)
+    breaches.decide(case=case, audience=audience, tells=tells, why="judged", by=by, at=at)
+
+
+def test_alarms_of_an_audience_revive_when_it_is_to_be_told_after_all(officer, case):
+    decide(case, Audience.AUTHORITY, officer, tells=False, hours=5)
+    decide(case, Audience.AUTHORITY, officer, tells=True, hours=6)
+
+    sound(72)
+
+    assert {"h66_warning", "h70_warning", "h72_missed"} <= set(sounded())
+
+
+def test_twin_without_the_reviving_they_stay_silent(officer, case, monkeypatch):
+    monkeypatch.setattr(alarms, "revive", lambda *what, **which: None)
+    decide(case, Audience.AUTHORITY, officer, tells=False, hours=5)
+    decide(case, Audience.AUTHORITY, officer, tells=True, hours=6)
+
+    sound(72)
+
+    assert {"h66_warning", "h70_warning", "h72_missed"}.isdisjoint(sounded())
+
+
+def test_an_alarm_that_was_silent_has_moved_with_the_moment_we_knew(officer, guard, case):
+    decide(case, Audience.AUTHORITY, officer, tells=False, hours=0)
+    earlier = AWARE - 10 * HOUR
+    breaches.ask_earlier(case=case, aware_at=earlier, why="x", by=officer, at=AWARE)
+    approval = breaches.Approval.objects.get()
+    desk = breaches.four_eyes.DESK_OF[breaches.MOVE]
+    breaches.four_eyes.answer(approval, agrees=True, by=guard, at=AWARE, desk=desk)
+    breaches.move_aware_at(case=case, aware_at=earlier, why="x", by=officer, at=AWARE)
+
+    decide(case, Audience.AUTHORITY, officer, tells=True, hours=1)
+
+    assert Alarm.objects.get(step="h72_missed", silenced_at=None).due_at == earlier + 72 * HOUR
+
+
+def test_a_business_that_is_found_after_the_letter_left_is_not_told(
+    officer, case, business, other_business
+):
+    at = AWARE + 37 * HOUR
+    breaches.add_tenants(case=case, tenant_ids=[business.pk], by=officer, at=AWARE)
+    sound(36)
+    decide_all(case, officer, at=at, tells={Audience.TENANTS, Audience.FBR})
+    send_to(case, Audience.TENANTS, officer, at=at)
+    assert breach_steps.is_told(case, Audience.TENANTS)
+
+    breaches.add_tenants(case=case, tenant_ids=[other_business.pk], by=officer, at=at + HOUR)
+
+    assert not breach_steps.is_told(case, Audience.TENANTS)
+    sound(39)
+    assert sounded()["h36_tenants"] == 2
+
+    send_to(case, Audience.TENANTS, officer, at=at + 3 * HOUR)
+    assert breach_steps.is_told(case, Audience.TENANTS)

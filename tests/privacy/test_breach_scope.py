@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounts.enums import StaffRole
+from accounts.enums import Role, StaffRole
 from accounts.models import AccessLog, StaffLook
 from privacy.models import BreachScope
 from privacy.services import scope
@@ -113,6 +113,52 @@ def test_programs_and_our_own_people_are_in_the_same_answer(business, other_busi
 
     assert by == {str(business.pk): ["API log"], str(other_business.pk): ["staff log"]}
     assert ask(keys=(key,)).tenants == [str(business.pk)]
+
+
+def test_an_export_that_was_fetched_is_all_of_the_business(inside):
+    for number in range(3):
+        factories.make_buyer(name=f"Buyer {number}")
+    asked("privacy:business_export_file", inside, object_id=uuid7())
+
+    found = ask()
+
+    mine = {table for _tenant, table in tables(found)}
+    assert {"invoices_buyer", "invoices_invoice", "accounts_membership"} <= mine
+    assert (found.subjects_low, found.subjects_high) == (0, 3)
+
+
+def test_twin_taken_for_a_page_about_one_row_it_would_be_one_person(inside, monkeypatch):
+    monkeypatch.setattr(scope, "WHOLE", frozenset())
+    for number in range(3):
+        factories.make_buyer(name=f"Buyer {number}")
+    asked("privacy:business_export_file", inside, object_id=uuid7())
+
+    assert ask().subjects_high == 0
+
+
+@pytest.mark.parametrize(
+    ("route", "table"),
+    [
+        ("privacy:desk_customers", "invoices_buyer"),
+        ("privacy:desk_document", "invoices_invoice"),
+        ("privacy:business_requests", "invoices_buyer"),
+        ("privacy:why_buyer", "invoices_buyer"),
+        ("privacy:export_file", "accounts_user"),
+        ("admin:privacy_disclosure_change", "invoices_invoice"),
+        ("admin:privacy_ticket_changelist", "privacy_ticket"),
+    ],
+)
+def test_pages_of_privacy_reach_more_than_its_own_tables(route, table):
+    assert table in scope.tables_of(route)
+
+
+def test_whoever_came_is_not_among_those_it_touched(business, owner):
+    thief = factories.make_member(business, Role.VIEWER)
+    asked("accounts:members", business, user_id=thief.pk)
+    asked("account_change_password", user_id=thief.pk)
+
+    assert ask(users=(thief.pk,)).persons == [str(owner.pk)]
+    assert set(ask().persons) == {str(owner.pk), str(thief.pk)}
 
 
 def test_people_whose_own_pages_were_opened_are_named(business, owner):

@@ -6,7 +6,10 @@ import random
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core import mail
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
@@ -19,7 +22,7 @@ from fbr.models import Alert, Credential, Outbox
 from fbr.models.work import WorkState
 from fbr.services import credentials, issuing
 from invoices.enums import State
-from invoices.models import Buyer, Invoice, Product
+from invoices.models import Buyer, Invoice, InvoicePdf, Product
 from privacy import deadlines
 from privacy.models import (
     Alarm,
@@ -38,18 +41,22 @@ from privacy.services import (
     closing_steps,
     erasure_ledger,
     holds,
+    leftovers,
     tenant_purge,
+    tombstones,
 )
 from privacy.services.holds import Case
 from smartinvoicing import clock
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
 from tests import factories
 from tests.factories import SYSTEM
+from tests.privacy import purge_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+BOTH = ("password", "mfa")
 
 
 @pytest.fixture(autouse=True)
@@ -382,6 +389,27 @@ def test_the_receipt_adds_up_and_reaches_the_last_address(full, person, owner, b
     assert closure.receipt_sha256 in letter.body
 
 
+def test_the_printed_copy_of_a_draft_goes_with_it_and_is_counted(full, person, began_at):
+    with inside(full), transaction.atomic():
+        draft = Invoice.objects.get(state=State.DRAFT)
+        name = default_storage.save(f"{full.pk}/{draft.pk}/a.pdf", ContentFile(b"%PDF- a copy"))
+        InvoicePdf(
+            invoice=draft,
+            shows="draft",
+            version=1,
+            file=name,
+            sha256="0" * 64,
+            rendered_at=began_at,
+        ).save(force_insert=True)
+    closure = begin(full, person, began_at)
+
+    go_on(closure, 31)
+
+    told = {row["table"]: row["count"] for row in closure.receipt if row["deed"] == "delete"}
+    assert (told["invoices_invoice"], told["invoices_invoicepdf"]) == (1, 1)
+    assert not default_storage.exists(name)
+
+
 def test_the_audit_trail_is_whole_after_a_closing(full, person, began_at, settings, tmp_path):
     settings.AUDIT_ANCHOR_DIR = str(tmp_path / "anchors")
     closure = begin(full, person, began_at)
@@ -536,6 +564,110 @@ def test_the_search_finds_a_word_where_no_count_would_look(full, person, owner, 
     assert "fbr_alert" in task.title
 
 
+def shops(tenant, **fields):
+    """The same number and address for every customer of a business."""
+    with inside(tenant), transaction.atomic():
+        Buyer.objects.update(phone="03001234567", email="shop@example.org", **fields)
+
+
+@pytest.fixture
+def like(full, other_business, owner):
+    """Another business has the same customer and a man of the same name, who is one himself."""
+    with inside(other_business), transaction.atomic():
+        factories.make_buyer(name="Zarghoon Traders")
+    namesake = factories.make_member(other_business, Role.VIEWER)
+    User.objects.filter(pk=namesake.pk).update(name=owner.name, email="shop@example.org")
+    shops(full)
+    shops(other_business)
+
+
+def test_a_customer_or_a_name_of_another_business_keeps_no_closing_open(
+    full, person, began_at, like
+):
+    closure = begin(full, person, began_at)
+
+    go_on(closure, 31)
+
+    assert closure.state == ClosureState.PURGED
+    assert not DeskTask.objects.filter(kind=closing.TASK, done_at=None).exists()
+
+
+def test_twin_whoever_it_is_of_the_closing_never_ends(full, person, began_at, like, monkeypatch):
+    monkeypatch.setattr(leftovers, "_is_of", lambda *args: True)
+    closure = begin(full, person, began_at)
+
+    for number in (31, 40, 45):
+        go_on(closure, number)
+
+    assert closure.state == ClosureState.PURGING
+
+
+def test_a_customer_who_is_left_in_the_business_is_found(full, person, began_at, monkeypatch):
+    shops(full)
+    closure = begin(full, person, began_at)
+    monkeypatch.setattr(tenant_purge, "left", lambda tenant_id: {})
+    monkeypatch.setattr(tenant_purge, "_steps", list)
+
+    go_on(closure, 31)
+
+    title = DeskTask.objects.get(kind=closing.TASK, done_at=None).title
+    assert "invoices_buyer (2)" in title
+    assert "shop@" not in title
+
+
+@pytest.mark.parametrize(("is_named", "ends"), [(True, "purged"), (False, "purging")])
+def test_a_file_stays_with_its_record_and_a_lost_one_is_found(
+    full, person, began_at, is_named, ends
+):
+    purge_cast.make_document(full)  # its printed copy cannot be read
+    if not is_named:
+        default_storage.save(f"proofs/{full.pk}/lost.txt", ContentFile(b"Ask 03001234567"))
+    shops(full)
+    closure = begin(full, person, began_at)
+
+    go_on(closure, 31)
+
+    assert closure.state == ends
+    tasks = DeskTask.objects.filter(kind=closing.TASK, done_at=None)
+    assert [task.title.partition(": ")[2] for task in tasks] == ["files (1)"] * (not is_named)
+
+
+def test_all_tables_are_searched_once_a_day(full, person, owner, began_at, monkeypatch):
+    trace = Alert.objects.create(
+        kind="mail_stuck", key=owner.email, raised_at=began_at, tell_after=began_at
+    )
+    searches = []
+    real = leftovers.scanning.scan
+    monkeypatch.setattr(
+        leftovers.scanning, "scan", lambda *args, **kw: searches.append(1) or real(*args, **kw)
+    )
+    closure = begin(full, person, began_at)
+    for _run in range(3):
+        go_on(closure, 31)
+    assert len(searches) == 1
+    facts = ClosureStep.objects.get(closure=closure, step="check").facts
+    assert facts == {"searched_at": day(closure, 31).isoformat(), "found": ["fbr_alert (1)"]}
+
+    trace.delete()
+    go_on(closure, 31)
+    assert closure.state == ClosureState.PURGING
+    go_on(closure, 32)
+
+    assert closure.state == ClosureState.PURGED
+    assert len(searches) == 2
+
+
+def test_a_member_who_is_locked_out_goes_with_the_business(full, person, operator, began_at):
+    User.objects.filter(pk=operator.pk).update(is_active=False)
+    closure = begin(full, person, began_at)
+
+    go_on(closure, 31)
+
+    operator.refresh_from_db()
+    assert tombstones.is_tombstone(operator)
+    assert closure.state == ClosureState.PURGED
+
+
 def test_the_ledger_knows_the_account_before_the_first_row_goes(
     full, person, began_at, monkeypatch
 ):
@@ -662,11 +794,12 @@ def test_a_representative_needs_a_proof_and_two_of_us(full, began_at):
 # --- the page ---------------------------------------------------------------------------------
 
 
-def enter(client, user):
+def enter(client, user, *methods):
+    """Signed in, by these proofs a moment ago: by default by password and second factor."""
     client.force_login(user)
     session = client.session
     session["account_authentication_methods"] = [
-        {"method": "password", "at": clock.now().timestamp()}
+        {"method": method, "at": clock.now().timestamp()} for method in methods or BOTH
     ]
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
@@ -686,13 +819,26 @@ def test_the_page_shows_the_plan_and_begins_it(full, owner, client):
     assert Closure.objects.get().tenant_id == full.pk
 
 
-def test_the_page_asks_who_it_is_before_it_begins(full, owner, client):
-    client.force_login(owner)
+@pytest.mark.parametrize(
+    ("methods", "has_factor", "asked"),
+    [
+        (["old"], True, "account_reauthenticate"),
+        (["mfa"], True, "account_reauthenticate"),
+        (["password"], True, "mfa_reauthenticate"),
+        (["password"], False, "mfa_index"),
+    ],
+)
+def test_the_page_asks_for_password_and_second_factor_before_it_begins(
+    full, owner, client, methods, has_factor, asked
+):
+    if has_factor:
+        Authenticator.objects.create(user=owner, type="totp", data={"secret": "x"})
+    enter(client, owner, *methods)
 
     answer = client.post(reverse("privacy:closure"), {"deed": "begin", "typed_name": full.name})
 
     assert answer.status_code == 302
-    assert "reauthenticate" in answer.url
+    assert answer.url.partition("?")[0] == reverse(asked)
     assert not Closure.objects.exists()
 
 

@@ -279,7 +279,7 @@ def test_the_auditor_reads_and_is_offered_no_button(at_desk, db):
     assert datamap.approved() is None
 
 
-@pytest.mark.parametrize("name", ["", "_csv", "_pdf", "_approve"])
+@pytest.mark.parametrize("name", ["", "_csv", "_pdf", "_approve", "_needed"])
 def test_others_of_ours_see_none_of_it(at_desk, db, name):
     line = at_desk(factories.make_staff(StaffRole.SUPPORT, is_superuser=True))
 

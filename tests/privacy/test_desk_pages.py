@@ -6,10 +6,12 @@ from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.contrib import admin
 from django.urls import reverse
 
-from accounts import four_eyes
-from accounts.enums import StaffRole
+from accounts import four_eyes, staff
+from accounts.desk import DeskAdmin
+from accounts.enums import StaffAction, StaffRole
 from accounts.models import User
 from privacy import breach_pages, rights_pages
 from privacy.admin import site
@@ -143,3 +145,27 @@ def test_a_clock_that_was_missed_stays_missed_after_the_letter(officer):
 
 def test_twin_a_letter_in_time_is_done(officer):
     assert told_after(officer, 23)["text"] == "Done"
+
+
+# --- registers ------------------------------------------------------------------------------------
+
+
+def test_each_register_says_what_stands_in_it():
+    registers = [each for each in admin.site._registry.values() if isinstance(each, DeskAdmin)]
+
+    assert len(registers) > 20
+    assert [str(each.opts) for each in registers if not each.lead] == []
+
+
+def test_an_empty_register_says_it_too(officer):
+    page = browser_of(officer).get(reverse("admin:privacy_breachcase_changelist"))
+
+    assert "72 hours" in page.content.decode()
+
+
+def test_whoever_did_something_is_called_by_name_at_the_desk(officer):
+    staff.record(officer, StaffAction.ROLE_GIVEN, officer, at=NOON)
+
+    page = browser_of(officer).get(reverse("admin:accounts_staffdeed_changelist"))
+
+    assert f'<td class="field-shown">{officer.name}</td>' in page.content.decode()

@@ -186,6 +186,7 @@ def test_the_database_refuses_it_too(officer, business):
         Disclosure.objects.all().delete()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_twin_without_its_guard_the_scope_widens(officer, business, laid_database):
     with without("register_row", "privacy_disclosure", laid_database):
         entry = written(officer, business)

@@ -12,7 +12,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection, transaction
 
-from accounts import audit, tenancy
+from accounts import audit, selectors, tenancy
 from accounts.access import Actor
 from accounts.enums import AuditAction, Role
 from accounts.models import (
@@ -21,17 +21,20 @@ from accounts.models import (
     AuditPrivate,
     IdempotencyKey,
     Invitation,
+    MailState,
     Membership,
     OutgoingMail,
     Tenant,
     User,
 )
 from accounts.services import audit_checks, mailing, members
+from invoices import selectors as invoice_selectors
 from invoices.enums import Registration, State, TaxpayerStanding
 from invoices.models import Buyer, BuyerCheck, Invoice
 from privacy import scanning, subjects
 from privacy.models import Erasure, ErasureState, HoldScope, LegalHold
-from privacy.services import erasing, erasure_ledger, tombstones
+from privacy.services import erasing, erasure_ledger, person_tables, tombstones
+from privacy.subjects import SubjectKind
 from smartinvoicing import clock
 from smartinvoicing.errors import StateConflict
 from tests import factories
@@ -140,6 +143,51 @@ def test_what_stands_beside_the_audit_trail_goes_and_the_chain_stays_whole(busin
             id__in=AuditEvent.objects.filter(actor=f"user:{person.pk}").values("id")
         ).exists()
     assert audit_checks.verify(at=clock.now()).is_right
+
+
+def left_behind(business, person):
+    """Somebody who did something in a business, and is no member any more."""
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        Membership.objects.filter(user=person).delete()
+
+
+def side_values(business):
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        return [beside.facts for beside in AuditPrivate.objects.all()]
+
+
+def test_what_stands_beside_the_trail_of_a_business_that_they_left_goes_too(business, person):
+    left_behind(business, person)
+    assert "203.0.113.7" in str(side_values(business))
+
+    receipt = erase(subjects.user(person.pk))
+
+    assert "203.0.113.7" not in str(side_values(business))
+    rows = {(row.table, row.deed): row.count for row in receipt.rows}
+    assert rows["accounts_auditevent", "hold"] == 1
+
+
+def test_twin_asked_of_memberships_alone_it_stays(business, person, monkeypatch):
+    monkeypatch.setattr(person_tables, "businesses_of", _memberships)
+    left_behind(business, person)
+
+    erase(subjects.user(person.pk))
+
+    assert "203.0.113.7" in str(side_values(business))
+
+
+def _memberships(user_id):
+    return [membership.tenant_id for membership in selectors.memberships_of(user_id)]
+
+
+def test_a_hold_on_a_business_that_they_left_stops_it(business, person, other_business):
+    left_behind(business, person)
+    held(business)
+
+    assert erase(subjects.user(person.pk)).is_stopped
+
+    person.refresh_from_db()
+    assert person.name == NAME
 
 
 def test_the_database_keeps_what_stands_beside_the_trail_of_whoever_lives(business, person):
@@ -306,7 +354,24 @@ def test_accepted_documents_of_a_customer_are_held_and_the_rest_follows(
     assert (done.state, done.buyer_id) == (ErasureState.DONE, None)
 
 
-def test_a_legal_hold_on_the_business_stops_it_until_it_is_lifted(business, customer):
+def test_documents_of_an_erased_customer_are_found_by_number_and_not_by_name(business, customer):
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        party = factories.make_party(name=NAME)
+        invoice = factories.make_issued(factories.make_content(buyer=party, buyer_id=customer.pk))
+        factories.accept(invoice)
+
+    erase(subjects.buyer(customer.pk, tenant_id=business.pk))
+
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        by_name, by_number = (
+            list(invoice_selectors.invoices(invoice_selectors.InvoiceFilter(text=text)))
+            for text in (NAME, invoice.number)
+        )
+    assert (by_name, by_number) == ([], [invoice])
+
+
+def held(business):
+    """A legal hold on all of a business."""
     with tenancy.in_tenant(business.pk), transaction.atomic():
         hold = LegalHold(
             scope=HoldScope.TENANT,
@@ -317,6 +382,11 @@ def test_a_legal_hold_on_the_business_stops_it_until_it_is_lifted(business, cust
             placed_by="x",
         )
         hold.save(force_insert=True)
+    return hold
+
+
+def test_a_legal_hold_on_the_business_stops_it_until_it_is_lifted(business, customer):
+    hold = held(business)
     subject = subjects.buyer(customer.pk, tenant_id=business.pk)
 
     receipt = erase(subject)
@@ -349,6 +419,57 @@ def test_a_seat_kept_for_an_address_goes_wherever_it_is(business, other_business
     for tenant in (business, other_business):
         with tenancy.in_tenant(tenant.pk), transaction.atomic():
             assert not Invitation.objects.exists()
+
+
+@pytest.fixture
+def broken_off(monkeypatch):
+    """The erasure of an address of which nobody knows more, ended by a kill."""
+    mailing.post(key="lead", to="lead@example.org", template="x", context={}, at=AT)
+    with monkeypatch.context() as broken:
+        broken.setitem(erasing._DEEDS, SubjectKind.LEAD, _full_disk)
+        with pytest.raises(OSError, match="disk"):
+            erase(subjects.lead("Lead@example.org"))
+    return Erasure.objects.get()
+
+
+def test_the_erasure_of_an_address_that_was_broken_off_is_gone_on_with(broken_off):
+    assert b"lead@" not in bytes(broken_off.sealed).lower()
+
+    assert erasing.go_on(at=AT + timedelta(hours=1)) == 1
+
+    assert not OutgoingMail.objects.filter(to="lead@example.org").exists()
+    broken_off.refresh_from_db()
+    assert (broken_off.state, bytes(broken_off.sealed)) == (ErasureState.DONE, b"")
+    assert Erasure.objects.count() == 1
+
+
+def test_after_a_change_of_keys_it_is_still_the_same_erasure(broken_off, settings):
+    settings.FIELD_KEYS = [b"n" * 32, *settings.FIELD_KEYS]
+
+    assert erasing.go_on(at=AT + timedelta(hours=1)) == 1
+
+    assert [erasure.state for erasure in Erasure.objects.all()] == [ErasureState.DONE]
+
+
+def test_no_address_outlives_its_erasure(broken_off):
+    with pytest.raises(IntegrityError, match="erasure_state_is_true"), transaction.atomic():
+        Erasure.objects.update(state=ErasureState.DONE, done_at=AT)
+
+
+def test_letters_that_wait_keep_none_of_the_others(person, monkeypatch):
+    monkeypatch.setattr(erasing, "MOST", 1)
+    for at, key in ((AT, "waits"), (AT + timedelta(hours=1), "has left")):
+        mailing.post(key=key, to=person.email, template="x", context={}, at=AT)
+        Erasure.objects.create(
+            subject_kind="user", subject_key=key, asked_by="x", at=at, mail_key=key
+        )
+    OutgoingMail.objects.filter(key="has left").update(state=MailState.SENT, done_at=AT)
+
+    erasing.go_on(at=AT)
+
+    assert OutgoingMail.objects.filter(key="waits").exists()
+    assert not OutgoingMail.objects.filter(key="has left").exists()
+    assert {*Erasure.objects.values_list("mail_key", flat=True)} == {"waits", ""}
 
 
 def test_the_letter_about_it_goes_as_soon_as_it_has_left(person):

@@ -123,6 +123,20 @@ def test_a_review_that_is_due_is_asked_for_each_day_until_it_was_done(business, 
     assert alarms.sound_due(at=datetime(2028, 3, 2, tzinfo=UTC)) == 1
 
 
+@pytest.mark.parametrize("between", [REVIEW, date(2028, 3, 1)])
+def test_a_hold_that_was_looked_at_is_asked_about_on_the_day_that_it_keeps(
+    business, officer, between
+):
+    hold = placed(business, officer)
+    for until in (between, REVIEW):
+        holds.reviewed_by_staff(
+            tenant_id=business.pk, hold_id=hold.pk, until=until, why="Looked.", by=officer, at=AT
+        )
+
+    assert alarms.sound_due(at=DUE - timedelta(seconds=1)) == 0
+    assert alarms.sound_due(at=DUE) == 1
+
+
 def test_a_lifted_hold_is_not_asked_about(business, officer, second):
     hold = placed(business, officer)
     lifting = {"tenant_id": business.pk, "hold_id": hold.pk, "why": WHY, "by": officer, "at": AT}

@@ -8,9 +8,10 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from privacy.models import DeskTask
+from privacy.models import DeskTask, ExportFile
 from privacy.services import orphans
 from smartinvoicing import clock
+from tests.factories import AT
 from tests.privacy import purge_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,7 +20,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _own_folder(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
-    default_storage._wrapped = type(default_storage._wrapped)(location=tmp_path)
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path, "base_url": None},
+        },
+    }
 
 
 @pytest.fixture
@@ -65,9 +72,33 @@ def test_a_record_whose_file_is_gone_is_told(business, tomorrow):
     assert DeskTask.objects.get(done_at=None).facts == {"files": 1}
 
 
+def test_an_archive_of_an_export_is_left_to_who_makes_it(tomorrow):
+    sealed, stray = kept("exports/0a-1.sealed"), kept("exports/notes.txt")
+
+    swept = orphans.sweep(at=tomorrow)
+
+    assert (swept.deleted, swept.unknown) == ([], [stray])
+    assert default_storage.exists(sealed)
+
+
+@pytest.mark.parametrize(("state", "is_told"), [("ready", True), ("gone", False)])
+def test_an_archive_that_could_be_fetched_and_is_gone_is_told(business, tomorrow, state, is_told):
+    ExportFile.objects.create(
+        subject_kind="tenant",
+        tenant_id=business.pk,
+        state=state,
+        name="0a-1.sealed",
+        asked_at=AT,
+        ready_at=AT,
+        expires_at=tomorrow + timedelta(days=1),
+    )
+
+    assert orphans.sweep(at=tomorrow).missing == ["exports/0a-1.sealed"] * is_told
+
+
 def test_twin_a_sweep_that_asks_nobody_takes_what_is_named(business, tomorrow, monkeypatch):
     purge_cast.make_document(business)
-    monkeypatch.setattr(orphans, "_named_by", lambda tenant_id: frozenset())
+    monkeypatch.setattr(orphans, "named_by", lambda tenant_id: frozenset())
 
     assert orphans.sweep(at=tomorrow).deleted != []
 

@@ -17,7 +17,7 @@ from accounts.enums import NoticeKind, StaffRole
 from accounts.models import MailState, Notice, OutgoingMail, PolicyVersion, User
 from accounts.services import letters, mailing
 from accounts.tenancy import in_tenant
-from privacy.models import Arrival, Campaign, CampaignKind, CampaignNotice
+from privacy.models import Arrival, Campaign, CampaignKind, CampaignNotice, CheckRun
 from privacy.services import campaign_runs, campaigns, policies
 from smartinvoicing import clock
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
@@ -43,6 +43,12 @@ def second(db):
 @pytest.fixture
 def published(db):
     return factories.make_policies()
+
+
+@pytest.fixture(autouse=True)
+def _looked_lately(db):
+    """A text is published only when somebody has looked whether its promises are kept."""
+    CheckRun.objects.create(at=AT, by="job", kept=70, broken=0, due=0, took_ms=1)
 
 
 @pytest.fixture
@@ -224,6 +230,33 @@ def test_everybody_gets_exactly_one_notice_despite_retries(changed, officer, sec
     assert len(told) == len(set(told))
 
 
+def test_newcomers_are_looked_for_once_an_hour_and_not_each_minute(changed, officer, second):
+    people(2)
+    publish(officer, second)
+    run(AT)
+    late = User.objects.create_user("late@sample.example", "x")
+    EmailAddress.objects.create(user=late, email=late.email, verified=True, primary=True)
+    theirs = CampaignNotice.objects.filter(user_id=late.pk, delivery=Arrival.SENT)
+
+    run(AT + timedelta(minutes=59))
+    assert not theirs.exists()
+
+    run(AT + timedelta(minutes=60))
+    assert theirs.exists()
+
+
+def test_a_list_that_was_broken_off_is_made_whole_before_anybody_judges(changed, officer, second):
+    everybody = people(3)
+    publish(officer, second)
+    campaign = Campaign.objects.get()
+    CampaignNotice.objects.create(campaign=campaign, user_id=everybody.first().pk)
+
+    run(AT)
+
+    listed = set(CampaignNotice.objects.values_list("user_id", flat=True))
+    assert listed >= set(everybody.values_list("pk", flat=True))
+
+
 def test_twin_with_a_key_of_its_own_for_each_try_they_get_two(
     changed, officer, second, monkeypatch
 ):
@@ -382,6 +415,7 @@ def test_a_mail_that_never_left_is_made_again(changed, officer, second):
 
 def test_after_a_sign_in_the_news_are_shown_once(changed, officer, second, business):
     owner = factories.make_member(business)
+    CheckRun.objects.create(at=clock.now(), by="job", kept=70, broken=0, due=0, took_ms=1)
     publish(officer, second, at=clock.now())
     campaign_runs.go_on(at=clock.now())
     browser = Client()

@@ -7,7 +7,7 @@ from django.urls import reverse
 from accounts import desk
 from accounts import policies as held
 from accounts.enums import StaffRole
-from privacy.models import Campaign
+from privacy.models import Campaign, CheckRun
 from privacy.services import policies
 from smartinvoicing import clock
 from tests import factories
@@ -20,6 +20,7 @@ TEXT = ("admin:privacy_policy_text", ["privacy"])
 @pytest.fixture
 def changed(settings, db):
     factories.make_policies()
+    CheckRun.objects.create(at=clock.now(), by="job", kept=70, broken=0, due=0, took_ms=1)
     settings.BACKUP_KEPT_DAYS = 30
 
 

@@ -13,7 +13,7 @@ from accounts.enums import StaffRole
 from accounts.models import StaffDeed
 from privacy.models import CheckResult, CheckRun, DeskTask, EgressStatement, PromiseState
 from privacy.promises import BY_ID, PROMISES, SECTIONS, Kind
-from privacy.services import policies, policy_texts
+from privacy.services import closing, policies, policy_texts
 from privacy.services import promises as service
 from privacy.verdicts import Broken, Due, Kept
 from smartinvoicing.errors import NotAllowed, RuleViolation
@@ -113,6 +113,15 @@ def test_twin_with_nothing_broken_the_same_check_is_not_red(house, code):
     assert "%(" not in verdict.evidence % verdict.facts
 
 
+@pytest.mark.parametrize(("by", "is_kept"), [(closing.LEDGER, True), ("system:robot", False)])
+def test_a_closing_that_a_restore_takes_up_again_was_begun_by_people(house, by, is_kept):
+    with house.monkeypatch.context() as patched:
+        patched.setattr(closing, "LEDGER", by)
+        closing.begun_before(house.officer.pk, begun_at=NOON - DAY)
+
+    assert isinstance(service.answer_of(BY_ID["S20"], at=NOON), Kept) is is_kept
+
+
 def test_a_drill_is_due_with_its_date_then_broken(house):
     one = BY_ID["I1"]
 
@@ -204,6 +213,7 @@ def test_what_was_seen_is_never_changed(house):
 def test_a_red_promise_keeps_its_text_from_being_published(house):
     versions = policies.newest("privacy")
     cookies = policies.newest("cookies")
+    service.prove(at=NOON)
 
     assert service.objections(versions, at=NOON) == []
 
@@ -214,6 +224,19 @@ def test_a_red_promise_keeps_its_text_from_being_published(house):
     assert service.objections(cookies, at=NOON) == []
     with pytest.raises(RuleViolation, match="I21"):
         policies._refuse_objections(versions, NOON)
+
+
+@pytest.mark.parametrize("hours", [40, 41])
+def test_an_old_look_keeps_every_text_back(house, hours):
+    service.prove(at=NOON - hours * DAY / 24)
+
+    objections = service.objections(policies.newest("cookies"), at=NOON)
+
+    assert ["looked lately" in each for each in objections] == [True] * (hours - 40)
+
+
+def test_without_any_look_no_text_is_published(house):
+    assert len(service.objections(policies.newest("cookies"), at=NOON)) == 1
 
 
 def test_what_a_new_version_mends_does_not_keep_it_back(house):

@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from accounts import tenancy
 from accounts.enums import AuditAction, StaffRole
-from accounts.models import AuditEvent, Notice
+from accounts.models import AuditEvent, MailState, Notice, OutgoingMail
+from accounts.services import mailing
 from invoices.enums import State
 from invoices.models import Invoice
 from privacy.models import (
@@ -19,14 +20,14 @@ from privacy.models import (
     PurgeReceipt,
     PurgeRun,
 )
-from privacy.services import holds, purging, retention, stops
+from privacy.services import holds, purge_queries, purging, retention, stops
 from privacy.services.holds import Case
 from privacy.services.stops import Stop
 from smartinvoicing.errors import NotAllowed, StateConflict
 from tests import factories
 from tests.factories import AT, SYSTEM
 from tests.invoices.test_lifecycle import _in_state
-from tests.privacy import purge_cast
+from tests.privacy import breach_cast, purge_cast
 from tests.privacy.purge_cast import DUE, YEARS_ON
 from tests.privacy.test_purge_guard import it_is as it_is  # noqa: PLC0414 -- the guard's clock
 
@@ -313,6 +314,61 @@ def test_what_a_hold_covers_stays_until_it_is_lifted(business, it_is, scope, lai
         holds.lift(hold=placed, why="Decided.", actor=SYSTEM, at=AT)
     assert retention.run(purge_cast.agreed(DUE), at=DUE)
     assert documents(business) == set()
+
+
+@pytest.fixture
+def letters(business, other_business):
+    """Rows of the platform about two businesses, which stand outside the wall."""
+    for key, tenant in (("mine", business), ("theirs", other_business)):
+        mailing.post(
+            key=key, to="x@example.com", template="x", context={}, at=AT, tenant_id=tenant.pk
+        )
+    OutgoingMail.objects.update(state=MailState.SENT, done_at=AT)
+
+
+def after_a_year():
+    """The routine purge of that day, and the letters that are left."""
+    at = AT + timedelta(days=400)
+    plan = retention.plan(PurgeKind.ROUTINE, at=at, by="test")
+    assert retention.run(retention.begin(plan, by="test", at=at), at=at)
+    return plan, {*OutgoingMail.objects.values_list("key", flat=True)}
+
+
+def breach(business):
+    officer = factories.make_staff(StaffRole.PRIVACY_OFFICER)
+    return breach_cast.make_case(officer, tenant_ids=[business.pk])
+
+
+def test_what_stands_beside_the_wall_stays_under_a_hold_of_its_business(business, letters):
+    placed = hold(business)
+
+    plan, left = after_a_year()
+
+    assert left == {"mine"}
+    assert lines_of(plan, "accounts_outgoingmail") == {"held": 1, "goes": 1}
+    with of(business), transaction.atomic():
+        holds.lift(hold=placed, why="Decided.", actor=SYSTEM, at=AT)
+    assert after_a_year()[1] == set()
+
+
+def test_what_stands_beside_the_wall_stays_while_a_breach_of_its_business_is_open(
+    business, letters
+):
+    breach(business)
+
+    plan, left = after_a_year()
+
+    assert left == {"mine"}
+    assert lines_of(plan, "accounts_outgoingmail") == {"stopped": 1, "goes": 1}
+
+
+def test_twin_without_both_questions_it_goes(business, letters, monkeypatch):
+    hold(business)
+    breach(business)
+    monkeypatch.setattr(purge_queries, "_held", lambda rule: "")
+    monkeypatch.setattr(purge_queries, "_stopped", lambda rule: "")
+
+    assert after_a_year()[1] == set()
 
 
 @pytest.fixture

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from threading import Thread
 
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
+from accounts.models import MailState, OutgoingMail
+from accounts.services import mailing
 from privacy import rules
-from privacy.models import LegalHold, PurgeFile
+from privacy.models import LegalHold, PurgeFile, PurgeKind
 from privacy.services import purging, retention
+from tests.factories import AT
 from tests.privacy import purge_cast
 from tests.privacy.purge_cast import DUE
 from tests.privacy.test_purge import documents, hold, of
@@ -29,8 +33,8 @@ def _purge_signs_in(settings, role_urls):
 # --- P6: a hold that comes in the middle ----------------------------------------------------------
 
 
-def placed_meanwhile(monkeypatch, point, tenant, **covered):
-    """A hold is placed from another connection while the first batch is at `point`."""
+def placed_meanwhile(monkeypatch, point, tenant, *, table=rules.DOCUMENT, **covered):
+    """A hold is placed from another connection while the first batch of `table` is at `point`."""
     threads, seen = [], []
 
     def place():
@@ -47,8 +51,8 @@ def placed_meanwhile(monkeypatch, point, tenant, **covered):
             seen.append(threads[0].is_alive())
 
     def delete_documents(cursor, run, rule, *args, **kwargs):
-        of_documents = rule.table == rules.DOCUMENT
-        monkeypatch.setattr(purging, "crashpoint", at_point if of_documents else lambda name: None)
+        is_meant = rule.table == table
+        monkeypatch.setattr(purging, "crashpoint", at_point if is_meant else lambda name: None)
         delete(cursor, run, rule, *args, **kwargs)
 
     delete = purging._delete
@@ -77,6 +81,44 @@ def test_a_hold_that_comes_during_a_batch_keeps_the_rest(
     for path in purge_cast.files_of(business):
         assert default_storage.exists(path)
     assert len(purge_cast.files_of(business)) == len(left)
+
+
+@pytest.fixture
+def letters(business, settings):
+    """The run that takes four rows which stand outside the wall, two at a time."""
+    settings.PURGE_BATCH = 2
+    for key in "abcd":
+        mailing.post(
+            key=key, to="x@example.com", template="x", context={}, at=AT, tenant_id=business.pk
+        )
+    OutgoingMail.objects.update(state=MailState.SENT, done_at=AT)
+    at = AT + timedelta(days=400)
+    return retention.begin(retention.plan(PurgeKind.ROUTINE, at=at, by="test"), by="test", at=at)
+
+
+def test_a_hold_that_comes_while_rows_beside_the_wall_go_keeps_the_rest(
+    business, letters, monkeypatch
+):
+    table = OutgoingMail._meta.db_table
+    threads, waited = placed_meanwhile(monkeypatch, "purge.deleted", business, table=table)
+
+    assert retention.run(letters, at=letters.began_at)
+
+    threads[0].join(timeout=20)
+    assert waited == [True]
+    assert OutgoingMail.objects.count() == 2
+
+
+def test_twin_without_their_lock_the_hold_is_there_before_the_batch_ends(
+    business, letters, monkeypatch
+):
+    table = OutgoingMail._meta.db_table
+    monkeypatch.setattr(purging, "_wait_for_holds", lambda cursor, tenant_id: None)
+    _threads, waited = placed_meanwhile(monkeypatch, "purge.deleted", business, table=table)
+
+    assert retention.run(letters, at=letters.began_at)
+
+    assert waited == [False]
 
 
 @pytest.fixture

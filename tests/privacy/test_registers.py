@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts import tenancy
 from accounts.enums import StaffRole
 from accounts.models import AuditEvent, Tenant
-from accounts.services import helpers
+from accounts.services import processors
 from privacy import policy_facts, selectors
 from privacy.models import Alarm, Campaign, DeskTask, Processor, ProcessorKind
 from privacy.services import alarms, laying, register_alarms, registers
@@ -140,6 +140,7 @@ def test_the_database_refuses_the_same(officer):
     Processor.objects.filter(pk=row.pk).update(enabled_at=AT)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_twin_without_its_guard_it_would_not(officer, laid_database):
     with without("processor_guard", "privacy_processor", laid_database):
         row = registers.write(facts=WHOLE, by=officer, at=AT)
@@ -236,9 +237,9 @@ def test_twin_with_the_gate_open_it_is(monkeypatch):
 def test_a_business_keeps_out_whoever_is_not_needed(officer, business, other_business):
     switched_on(officer)
     with tenancy.in_tenant(business.pk), transaction.atomic():
-        helpers.choose(needed_only=True, actor=SYSTEM, at=AT)
+        processors.choose(needed_only=True, actor=SYSTEM, at=AT)
         event = AuditEvent.objects.get()
-        assert event.details["fields"] == ["needed_helpers_only"]
+        assert event.details["fields"] == ["needed_processors_only"]
 
     with Egress() as world:
         with tenancy.in_tenant(business.pk), transaction.atomic(), pytest.raises(HostRefused):
@@ -256,7 +257,7 @@ def test_a_business_keeps_out_whoever_is_not_needed(officer, business, other_bus
 def test_twin_unasked_it_would_be_reached(officer, business, monkeypatch):
     switched_on(officer)
     with tenancy.in_tenant(business.pk), transaction.atomic():
-        helpers.choose(needed_only=True, actor=SYSTEM, at=AT)
+        processors.choose(needed_only=True, actor=SYSTEM, at=AT)
     monkeypatch.setattr(hosts, "_asked", [lambda: True])
 
     with Egress() as world, tenancy.in_tenant(business.pk), transaction.atomic():
@@ -282,19 +283,19 @@ def test_the_settings_machines_are_reached(settings):
 def test_a_business_chooses_on_its_page(business, owner, viewer):
     browser = Client()
     browser.force_login(owner)
-    page = browser.get(reverse("privacy:helpers"))
+    page = browser.get(reverse("privacy:processors"))
     assert page.status_code == 200
 
-    browser.post(reverse("privacy:helpers"), {"helpers": "needed"})
+    browser.post(reverse("privacy:processors"), {"processors": "needed"})
     with tenancy.in_tenant(business.pk):
-        assert Tenant.objects.get().needed_helpers_only
-    browser.post(reverse("privacy:helpers"), {"helpers": "all"})
+        assert Tenant.objects.get().needed_processors_only
+    browser.post(reverse("privacy:processors"), {"processors": "all"})
     with tenancy.in_tenant(business.pk):
-        assert not Tenant.objects.get().needed_helpers_only
+        assert not Tenant.objects.get().needed_processors_only
 
     other = Client()
     other.force_login(viewer)
-    assert other.post(reverse("privacy:helpers"), {"helpers": "needed"}).status_code == 403
+    assert other.post(reverse("privacy:processors"), {"processors": "needed"}).status_code == 403
 
 
 # --- the first day ----------------------------------------------------------------------------

@@ -20,7 +20,15 @@ from privacy.models import (
     RequestType,
     SubjectRequest,
 )
-from privacy.services import answering, deciding, identity, request_states, requests
+from privacy.services import (
+    answering,
+    deciding,
+    identity,
+    mailbox,
+    request_states,
+    requests,
+    routing,
+)
 from privacy.services.request_words import Said
 from smartinvoicing.clock import KARACHI
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
@@ -96,19 +104,102 @@ def test_what_was_never_proved_ends_as_taken_back_beside_the_first(owner, office
     assert cast.fresh(second).state == RequestState.WITHDRAWN
 
 
-def test_only_so_many_a_day_are_taken_from_one_address():
-    made = [
+def from_address(times=1, address="a@example.com", at=NOON):
+    return [
         requests.from_stranger(
             type=RequestType.ACCESS,
             channel=RequestChannel.FORM,
-            said=Said(address="a@example.com"),
-            at=NOON,
+            said=Said(address=address),
+            at=at,
         )
-        for _ in range(requests.A_DAY + 1)
+        for _ in range(times)
     ]
 
-    assert made[-1] is None
-    assert SubjectRequest.objects.count() == requests.A_DAY
+
+def answers_to(address):
+    return OutgoingMail.objects.filter(to=address).count()
+
+
+def test_what_comes_after_many_of_one_address_is_kept_and_answered_later():
+    """Anybody can type an address: the request of whoever it belongs to must not be lost."""
+    from_address(3 * requests.A_DAY)
+    mailbox.take_in(
+        b"From: a@example.com\r\nTo: privacy@example.com\r\nSubject: erase\r\n"
+        b"Message-ID: <1@x>\r\n\r\nplease delete my data\r\n",
+        at=NOON,
+    )
+    true = SubjectRequest.objects.get(type=RequestType.ERASURE)
+
+    for day in range(4):
+        for _ in range(3):
+            answering.look_up_due(at=NOON + day * cast.DAY)
+        assert answers_to("a@example.com") <= 2 * (day + 1) * requests.A_DAY  # receipt and code
+
+    assert SubjectRequest.objects.filter(looked_up_at=None).count() == 0
+    assert answers_to("a@example.com") == 2 * (3 * requests.A_DAY + 1)
+    assert cast.code_of(true)
+
+
+def test_the_many_of_one_address_keep_no_other_back():
+    from_address(150)
+    other = from_address(1, "b@example.com")[0]
+
+    for _ in range(2):
+        answering.look_up_due(at=NOON)
+
+    assert cast.fresh(other).looked_up_at == NOON
+    assert answers_to("a@example.com") == 2 * requests.A_DAY
+
+
+def test_twin_without_the_limit_an_address_is_flooded(monkeypatch):
+    monkeypatch.setattr(requests, "may_look_up", lambda request, at: True)
+    with pytest.raises(AssertionError):
+        test_the_many_of_one_address_keep_no_other_back()
+
+
+def refused(request, by, second, at=NOON):
+    deciding.refuse_at_desk(request, why="nobody proved it", by=by, at=at)
+    agree(second, Desk.DECIDE_REQUESTS)
+    assert deciding.refuse_at_desk(request, why="nobody proved it", by=by, at=at) is None
+
+
+def test_refusing_what_a_stranger_began_leaves_the_one_that_is_proved(viewer, agent, officer):
+    guess = cast.from_form(viewer.email, RequestType.ERASURE)
+    mine = cast.proved(viewer)
+
+    refused(guess, agent, officer)
+
+    assert cast.fresh(guess).state == RequestState.REFUSED
+    assert cast.fresh(mine).state == RequestState.IN_PROGRESS
+    assert cast.fresh(mine).duplicate_of is None
+
+
+def test_twin_where_the_first_leads_the_proved_one_is_refused_with_it(
+    viewer, agent, officer, monkeypatch
+):
+    monkeypatch.setattr(identity, "_lead", lambda request: None)
+    monkeypatch.setattr(deciding, "NEEDS_PROOF", frozenset())
+    with pytest.raises(AssertionError):
+        test_refusing_what_a_stranger_began_leaves_the_one_that_is_proved(viewer, agent, officer)
+
+
+def test_what_a_stranger_began_ends_with_the_one_that_is_proved(viewer, officer):
+    guess = cast.from_form(viewer.email, RequestType.ERASURE)
+    mine = cast.proved(viewer)
+
+    deciding.finish_at_desk(mine, text="Done.", by=officer, at=NOON)
+
+    assert cast.fresh(guess).duplicate_of == mine
+    assert cast.fresh(guess).state == RequestState.WITHDRAWN
+
+
+def test_two_of_strangers_do_not_end_each_other(viewer, agent, officer):
+    first, second = (cast.from_form(viewer.email, RequestType.ERASURE) for _ in range(2))
+
+    refused(first, agent, officer)
+
+    assert cast.fresh(second).state == RequestState.IDENTITY_PENDING
+    assert cast.fresh(second).duplicate_of is None
 
 
 # --- the states -------------------------------------------------------------------------------
@@ -249,6 +340,18 @@ def test_an_erasure_needs_a_second_person_and_tells_the_person_the_table(viewer,
     assert [each.to for each in cast.mails("request_erased")] == [address]
     assert (bytes(request.sealed), request.address_key) == (b"", "")
     assert StaffDeed.objects.filter(object_id=str(request.pk), action="erased").count() == 1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RequestType if kind != RequestType.ERASURE])
+def test_nobody_is_erased_who_asked_for_something_else(viewer, agent, kind):
+    request = cast.proved(viewer, kind)
+
+    with pytest.raises(RuleViolation):
+        deciding.erase_at_desk(request, why="asked", by=agent, at=NOON)
+
+    viewer.refresh_from_db()
+    assert viewer.is_active
+    assert not Approval.objects.exists()
 
 
 def test_an_agent_does_not_decide(owner, agent):
@@ -443,6 +546,74 @@ def test_twin_a_code_without_the_address_reaches_the_thief(business, customer, m
     )
     with pytest.raises(AssertionError):
         test_another_address_than_the_one_held_gets_no_code(business, customer)
+
+
+def assigned(business, customer, address):
+    """By somebody who proved this address, and whom the desk took for this customer."""
+    request = cast.from_form(address)
+    identity.try_code(request, cast.code_of(request), at=NOON)
+    answering.begin(request, at=NOON)
+    routing.assign(
+        request, tenant_id=business.pk, buyer_id=customer.pk, by=cast.ME, at=NOON + cast.SECOND
+    )
+    return cast.fresh(request)
+
+
+def test_what_was_proved_of_an_address_is_no_proof_of_a_customer(business, customer, owner):
+    request = assigned(business, customer, "thief@example.com")
+
+    assert request.proved_at is None
+    assert request.state == RequestState.IDENTITY_PENDING
+    assert not identity.again(request, at=NOON + cast.SECOND)
+    assert [each.state for each in request.exports.all()] == ["gone"]
+    with pytest.raises(StateConflict):
+        routing.forward(request, by=cast.ME, at=NOON)
+
+
+def test_twin_where_the_proof_stays_it_goes_to_the_business_as_proved(
+    business, customer, owner, monkeypatch
+):
+    monkeypatch.setattr(identity, "unproved", lambda request, by, at: None)
+    with pytest.raises(AssertionError):
+        test_what_was_proved_of_an_address_is_no_proof_of_a_customer(business, customer, owner)
+
+
+def test_a_code_to_the_address_that_the_business_holds_proves_a_customer(business, customer):
+    request = assigned(business, customer, customer.email)
+
+    assert identity.again(request, at=NOON + cast.SECOND)
+    identity.try_code(request, cast.code_of(request), at=NOON + cast.SECOND)
+
+    assert cast.fresh(request).state == RequestState.IN_PROGRESS
+
+
+def test_a_code_of_before_proves_nothing_of_a_customer(business, customer):
+    request = cast.from_form("thief@example.com")
+    code = cast.code_of(request)
+    routing.assign(request, tenant_id=business.pk, buyer_id=customer.pk, by=cast.ME, at=NOON)
+
+    with pytest.raises(identity.WrongCode):
+        identity.try_code(request, code, at=NOON)
+
+
+def test_whoever_a_person_of_ours_knows_gets_codes_where_they_write_from(
+    business, customer, officer
+):
+    request = assigned(business, customer, "new@example.com")
+
+    deciding.accept_proof(request, why="Telephoned back", by=officer, at=NOON + cast.SECOND)
+
+    assert identity.again(request, at=NOON + cast.SECOND)
+
+
+def test_what_was_handed_over_is_assigned_to_nobody_else(business, customer, owner):
+    request = cast.of_buyer(business, customer)
+    answering.begin(request, at=NOON)
+
+    with pytest.raises(StateConflict):
+        routing.assign(request, tenant_id=business.pk, buyer_id=None, by=cast.ME, at=NOON)
+
+    assert cast.fresh(request).buyer_id == customer.pk
 
 
 def test_a_person_of_ours_enters_a_letter_and_says_how_they_know_who_it_is(officer):

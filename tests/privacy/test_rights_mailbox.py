@@ -4,8 +4,9 @@ from email.message import EmailMessage
 from mailbox import Maildir
 
 import pytest
+from django.db import OperationalError
 
-from privacy.models import RequestState, RequestType, SubjectRequest
+from privacy.models import DeskTask, RequestState, RequestType, SubjectRequest
 from privacy.services import answering, identity, mailbox, request_words, requests
 from smartinvoicing import arming
 from tests.conftest import NOON
@@ -149,6 +150,38 @@ def test_what_was_taken_in_and_not_marked_is_not_taken_in_again(box):
 
     assert mailbox.read(at=NOON) == 0
     assert all("S" in mail.get_flags() for mail in box)
+
+
+# The reader of headers fails on this one.
+TORN = b"From: Gul Khan <gul@example.com>\nMessage-ID: <\n\nPlease delete my data.\n"
+
+
+def test_a_mail_that_cannot_be_read_keeps_none_of_the_others(box, caplog):
+    box.add(TORN)
+    box.add(letter(Message_ID="<2@example.com>"))
+
+    assert mailbox.read(at=NOON) == 1
+    assert mailbox.read(at=NOON) == 0
+
+    assert SubjectRequest.objects.count() == 1
+    assert DeskTask.objects.filter(kind="mail_unread", done_at=None).count() == 1
+    assert "mailbox.unreadable" in caplog.messages
+    assert "Khan" not in caplog.text
+
+
+def test_while_the_database_is_away_a_mail_stays_unread(box, monkeypatch):
+    monkeypatch.setattr(mailbox, "take_in", _away)
+    box.add(letter())
+
+    with pytest.raises(OperationalError):
+        mailbox.read(at=NOON)
+
+    assert not any("S" in mail.get_flags() for mail in box)
+    assert not DeskTask.objects.exists()
+
+
+def _away(raw, *, at):
+    raise OperationalError
 
 
 def test_a_copy_of_the_installation_reads_nothing(box, monkeypatch):

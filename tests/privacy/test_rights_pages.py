@@ -12,10 +12,13 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts import tenancy
-from accounts.enums import Role, StaffRole
-from accounts.models import AuditEvent, OutgoingMail, StaffDeed
+from accounts.access import Actor
+from accounts.desk import UNFIT
+from accounts.enums import NoticeKind, Role, StaffRole
+from accounts.models import Approval, AuditEvent, Notice, OutgoingMail, StaffDeed
 from invoices import selectors
 from invoices.models import Buyer
+from privacy.admin.rights_deeds import DEEDS
 from privacy.models import (
     ExportFile,
     IdentityProof,
@@ -23,8 +26,17 @@ from privacy.models import (
     RequestType,
     SubjectRequest,
 )
-from privacy.services import answering, exporting, identity, request_words, requests, routing
+from privacy.services import (
+    answering,
+    deciding,
+    exporting,
+    identity,
+    request_words,
+    requests,
+    routing,
+)
 from smartinvoicing import clock
+from smartinvoicing.errors import RuleViolation
 from tests import factories
 from tests.conftest import NOON
 from tests.privacy import rights_cast as cast
@@ -352,6 +364,28 @@ def test_a_customer_who_is_set_aside_is_in_no_list_and_no_search(
         assert len(selectors.buyers().rows) == 1
 
 
+def found(business, **wanted):
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        return [row.pk for row in selectors.invoice_page(selectors.InvoiceFilter(**wanted)).rows]
+
+
+def test_documents_of_a_customer_who_is_set_aside_are_found_by_number_and_day_alone(
+    client, business, owner, buyer, asked
+):
+    invoice = cast.make_accepted(business, buyer)
+    namesake = cast.make_buyer(business, name="Gulmakai Traders")
+    other = cast.make_accepted(business, namesake, "fbr-rights-2")
+    sign_in(client, owner)
+    assert found(business, text="Gulmakai") == [other.pk, invoice.pk]
+
+    client.post(reverse("privacy:business_request", args=[asked.pk]), {"deed": "restrict"})
+
+    assert found(business, text="Gulmakai") == [other.pk]
+    assert found(business, text=invoice.number) == [invoice.pk]
+    day = invoice.invoice_date
+    assert found(business, since=day, until=day) == [other.pk, invoice.pk]
+
+
 def test_a_dispute_is_marked_and_a_document_stays_as_it_is(client, business, owner, buyer, asked):
     invoice = cast.make_accepted(business, buyer)
     sign_in(client, owner)
@@ -374,7 +408,15 @@ def test_a_refusal_of_a_business_needs_a_reason(client, owner, asked):
     assert cast.fresh(asked).state == RequestState.REFUSED
 
 
-def test_a_business_erases_a_customer_after_a_proof(client, business, owner, buyer, asked):
+@pytest.fixture
+def to_erase(business, owner, buyer):
+    request = cast.of_buyer(business, buyer, RequestType.ERASURE)
+    routing.forward(request, by=cast.ME, at=NOON)
+    return request
+
+
+def test_a_business_erases_a_customer_after_a_proof(client, business, owner, buyer, to_erase):
+    asked = to_erase
     sign_in(client, owner, proved=False)
     url = reverse("privacy:business_request", args=[asked.pk])
     assert "reauthenticate" in client.post(url, {"deed": "erase"})["Location"]
@@ -387,6 +429,32 @@ def test_a_business_erases_a_customer_after_a_proof(client, business, owner, buy
         assert not Buyer.objects.filter(name="Gulmakai Traders").exists()
     assert cast.fresh(asked).state == RequestState.DONE
     assert len(cast.mails("request_erased")) == 1
+
+
+def test_what_cannot_be_erased_is_not_answered(
+    business, owner, buyer, to_erase, settings, tmp_path
+):
+    settings.ERASURE_LEDGER_DIR = str(tmp_path / "full")
+    (tmp_path / "full").write_text("no folder")
+    actor = Actor.person(owner.pk, Role.OWNER)
+
+    with pytest.raises(OSError, match="full"), tenancy.in_tenant(business.pk):
+        deciding.erase_by_business(to_erase, actor=actor, at=NOON)
+
+    assert cast.fresh(to_erase).state == RequestState.WAITING_CONTROLLER
+    assert held(business, buyer).name == "Gulmakai Traders"
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        assert not AuditEvent.objects.filter(action="request.answered").exists()
+        assert Notice.objects.get(kind=NoticeKind.RIGHTS_REQUEST).cleared_at is None
+
+
+def test_a_business_erases_nobody_who_did_not_ask_for_it(business, owner, buyer, asked):
+    actor = Actor.person(owner.pk, Role.OWNER)
+
+    with pytest.raises(RuleViolation), tenancy.in_tenant(business.pk):
+        deciding.erase_by_business(asked, actor=actor, at=NOON)
+
+    assert held(business, buyer).name == "Gulmakai Traders"
 
 
 def test_a_clerk_and_another_business_see_no_customers_request(client, business, stranger, asked):
@@ -490,6 +558,29 @@ def test_an_officer_works_a_request_from_the_desk(client, owner, desk):
     assert request.extended_at is not None
     receipt = client.get(reverse("admin:privacy_subjectrequest_receipt", args=[request.pk]))
     assert receipt.content.startswith(b"%PDF")
+
+
+def test_what_does_not_fit_a_request_is_not_done_by_its_address(client, owner, desk):
+    """An old page, or a typed address: only who asked to be erased is."""
+    request = cast.proved(owner, RequestType.ACCESS)
+    desk()
+
+    page = client.get(deed(request, "erase")).content.decode()
+    answer = client.post(deed(request, "erase"), {"why": "asked"})
+
+    assert str(UNFIT) in page
+    assert str(UNFIT) in answer.content.decode()
+    assert not Approval.objects.exists()
+    owner.refresh_from_db()
+    assert owner.is_active
+
+
+def test_twin_where_the_page_does_not_look_its_service_answers(client, owner, desk, monkeypatch):
+    [erase] = [each for each in DEEDS if each.name == "erase"]
+    monkeypatch.setitem(vars(erase), "fits", lambda user, row: True)
+
+    with pytest.raises(AssertionError):
+        test_what_does_not_fit_a_request_is_not_done_by_its_address(client, owner, desk)
 
 
 def test_a_letter_is_entered_at_the_desk(client, desk):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from privacy import rules
@@ -29,6 +31,21 @@ def test_twin_a_table_that_nobody_thought_of_is_found(monkeypatch):
     monkeypatch.setattr(rules, "BY_TABLE", known)
 
     assert uncovered() == ["accounts_heartbeat"]
+
+
+def said_twice():
+    tables = Counter(t for rule in (*rules.TAX_RULES, *rules.ROW_RULES) for t in rule.tables)
+    return [table for table, times in tables.items() if times > 1]
+
+
+def test_no_table_has_two_clocks():
+    assert said_twice() == []
+
+
+def test_twin_a_rule_that_is_written_twice_is_found(monkeypatch):
+    monkeypatch.setattr(rules, "ROW_RULES", (*rules.ROW_RULES, rules.rule_of("privacy_checkrun")))
+
+    assert set(said_twice()) == {"privacy_checkrun", "privacy_checkresult"}
 
 
 def test_no_table_has_both():
@@ -73,11 +90,20 @@ def test_children_go_before_what_they_name():
     assert along.index("fbr_attempt") < along.index("fbr_outbox")
 
 
+def roles_that_take_files():
+    return {rules.rule_of(table).role for table in rules.FILES}
+
+
 def test_files_go_by_purge_alone():
     """Their marks are committed apart from the batch, which only works for its own connection."""
-    homes = {rules.rule_of(table).role for table in rules.FILES}
+    assert roles_that_take_files() == {"purge"}
 
-    assert homes == {"purge"}
+
+def test_twin_a_table_of_app_with_a_file_is_found(monkeypatch):
+    files = {**rules.FILES, "accounts_outgoingmail": ("context",)}
+    monkeypatch.setattr(rules, "FILES", files)
+
+    assert roles_that_take_files() == {"purge", "app"}
 
 
 @pytest.mark.parametrize("rule", rules.rules(), ids=lambda rule: rule.table)

@@ -123,12 +123,12 @@ def test_a_plain_search_finds_fewer(planted):
 def test_without_a_variant_its_copies_stay_hidden(planted, monkeypatch):
     """The twin of each letter that is turned: switched off, what it finds is not found."""
     monkeypatch.setattr(spellings, "_turned", lambda text: [])
-    for cached in (spellings.forms, spellings._searched, spellings.needles):
+    for cached in (spellings.forms, spellings._searched):
         cached.cache_clear()
     try:
         missed = PLANTED.keys() - {hit.row for hit in look(planted)}
     finally:
-        for cached in (spellings.forms, spellings._searched, spellings.needles):
+        for cached in (spellings.forms, spellings._searched):
             cached.cache_clear()
 
     assert {"hexadecimal", "md5", "base64 for URLs", "base64 at its third"} <= missed
@@ -142,12 +142,23 @@ def test_others_who_are_like_are_not_taken_for_it(planted):
     assert [hit for hit in look(planted) if hit.place == "planted"] == []
 
 
-@pytest.mark.parametrize("token", TOKENS)
-def test_no_variant_slips_past_the_pieces_that_the_database_is_asked_for(token):
-    pieces = spellings.needles(token)
+@pytest.mark.parametrize("token", [*TOKENS, "Abcdef", "7000007"])
+def test_no_variant_slips_past_the_search_for_many(token):
+    """Each is met in the midst of other words, under the name that a search for it alone gives."""
+    sieve = spellings.Sieve([*TOKENS, token])
 
     for variant in spellings.variants(token):
-        assert any(piece in spellings.low(spellings.bare(variant)) for piece in pieces)
+        text = f'{{"a": "x{variant}y", "b": ["of another"]}}'
+        assert sieve.met(text)[token] == spellings.met(text, token)
+
+
+def test_a_search_for_many_meets_what_each_alone_would():
+    sieve = spellings.Sieve(TOKENS)
+    texts = [text for text, _token in PLANTED.values()]
+
+    for text in [*texts, "\0".join(texts), "nobody"]:
+        alone = {token: form for token in TOKENS if (form := spellings.met(text, token))}
+        assert sieve.met(text) == alone
 
 
 # --- who looks -------------------------------------------------------------------------------

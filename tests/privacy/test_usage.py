@@ -216,6 +216,24 @@ def test_twin_without_a_withdrawal_the_job_leaves_it():
     assert UsageEvent.objects.exists()
 
 
+def test_many_browsers_are_asked_about_at_once(monkeypatch):
+    """Those that agreed stay, whichever page of names they are on."""
+    monkeypatch.setattr(analytics, "MOST", 3)
+    yes, no = [f"y{n}" * 11 for n in range(4)], [f"n{n}" * 11 for n in range(4)]
+    for name in (*yes, *no):
+        consents.give(Purpose.ANALYTICS, who=Who(visitor=name), how=HOW, at=NOON)
+        analytics.note(UsageName.PAGE, "invoices:detail", visitor=name, agent=PHONE, at=NOON)
+    for name in no:
+        consents.withdraw(Purpose.ANALYTICS, who=Who(visitor=name), how=HOW, at=NOON)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert analytics.forget_due(at=NOON) == 4
+
+    assert {*UsageEvent.objects.values_list("visitor", flat=True)} == {*yes}
+    answers = [each["sql"] for each in asked if "accounts_consentevent" in each["sql"]]
+    assert len(answers) == 3
+
+
 def test_after_fourteen_months_it_is_gone():
     for at in (NOON, NOON + timedelta(days=300)):
         agree(at)

@@ -28,11 +28,11 @@ class Command(BaseCommand):
         if options["check"]:
             self._check()
             return
+        if options["format"] == "pdf" and options["out"] is None:
+            raise CommandError("A PDF needs a file: --out FILE.")
         content = written(options["format"])
         if options["out"] is not None:
             options["out"].write_bytes(content)
-        elif options["format"] == "pdf":
-            raise CommandError("A PDF needs a file: --out FILE.")
         else:
             self.stdout.write(content.decode(), ending="")
 

@@ -48,5 +48,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(shown))
             return
-        for name, value in shown.items():
-            self.stdout.write(f"{name:18} {value if value is not None else '-'}")
+        second = {
+            "second_staff_email": known.second_staff_email,
+            "second_staff_password": known.second_staff_password,
+            "second_staff_totp_secret": known.second_staff_totp_secret,
+        }
+        for name, value in (shown | second).items():
+            self.stdout.write(f"{name:24} {value if value is not None else '-'}")

@@ -10,23 +10,23 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from accounts.services import helpers as service
+from accounts.services import processors as service
 from privacy import selectors
 from smartinvoicing import clock
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Permission.MANAGE_BUSINESS)
-def helpers(request: MemberRequest) -> HttpResponse:
+def processors(request: MemberRequest) -> HttpResponse:
     """The list as it is for this business, and the choice."""
     if request.method == "POST":
-        needed_only = request.POST.get("helpers") == "needed"
+        needed_only = request.POST.get("processors") == "needed"
         service.choose(needed_only=needed_only, actor=request.actor, at=clock.now())
         messages.success(request, _("Saved. It holds from now on."))
-        return redirect("privacy:helpers")
-    needed_only = request.membership.tenant.needed_helpers_only
+        return redirect("privacy:processors")
+    needed_only = request.membership.tenant.needed_processors_only
     context = {
-        "rows": selectors.helpers(needed_only=needed_only),
+        "rows": selectors.processors(needed_only=needed_only),
         "needed_only": needed_only,
     }
-    return render(request, "privacy/helpers.html", context)
+    return render(request, "privacy/processors.html", context)

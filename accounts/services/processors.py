@@ -20,15 +20,15 @@ def choose(*, needed_only: bool, actor: Actor, at: datetime) -> None:
     """
     allow(actor, Permission.MANAGE_BUSINESS)
     tenant = Tenant.objects.select_for_update().get(pk=tenancy.current_tenant_id())
-    if tenant.needed_helpers_only == needed_only:
+    if tenant.needed_processors_only == needed_only:
         return
-    tenant.needed_helpers_only = needed_only
-    tenant.save(update_fields=["needed_helpers_only"])
+    tenant.needed_processors_only = needed_only
+    tenant.save(update_fields=["needed_processors_only"])
     audit.record(
         actor,
         AuditAction.ENTITY_CHANGED,
         tenant,
         at=at,
-        fields=["needed_helpers_only"],
+        fields=["needed_processors_only"],
         needed_only=needed_only,
     )
