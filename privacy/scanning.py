@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,7 @@ from smartinvoicing.errors import AppError
 logger = logging.getLogger(__name__)
 
 UNREADABLE: Final = "cannot be read"
+DAY_S: Final = 24 * 3600
 _ROWS: Final = 500  # fetched at a time
 _SEALED: Final = ".sealed"  # of a backup: its name and its manifest are looked at, not its bytes
 _SESSIONS: Final = "django_session"
@@ -53,6 +54,7 @@ class Hit:
     store: `database`, `files` or `valkey`.
     place: table, path or key; field: column of the row; row: its key; tenant: whose row it is.
     form:  how it is written there; UNREADABLE for what nobody can say anything about.
+    ends:  whether it goes by itself within the day that the map gives to its store.
     """
 
     token: str
@@ -62,6 +64,7 @@ class Hit:
     field: str = ""
     row: str = ""
     tenant: str = ""
+    ends: bool = False
 
 
 def scan(
@@ -245,7 +248,9 @@ def _in_valkey(sieve: Sieve, url: str) -> Iterator[Hit]:
         for key in line.scan_iter(count=_ROWS):
             name = key.decode("utf-8", "replace")
             text = "\n".join([name, *_values_of(line, key)])
-            yield from _met(sieve, text, store="valkey", place=name)
+            ends = 0 <= line.ttl(key) <= DAY_S
+            for hit in _met(sieve, text, store="valkey", place=name):
+                yield replace(hit, ends=ends)
 
 
 def _values_of(line: Any, key: bytes) -> Iterator[str]:

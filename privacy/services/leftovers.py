@@ -93,6 +93,8 @@ def _is_theirs(hit: scanning.Hit, sought: Sought, named: Named) -> bool:
         return not _stays(hit.place, sought.but) and _is_of(hit.tenant, sought)
     if hit.store == "files":
         return _is_file_of(Path(hit.place), sought, named)
+    if hit.ends:
+        return False  # counts of sign-ins: whoever tries each day would keep it open for ever
     return sought.anywhere or any(str(each) in hit.place for each in sought.tenant_ids)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 from uuid import UUID
 
 from django.core import mail
@@ -29,6 +30,8 @@ from fbr.services import credentials, issuing
 from invoices.enums import BuyerKind
 from invoices.models import Buyer, Invoice
 from invoices.services import catalogue, drafts, printing
+from privacy.models import ExportFile, SubjectRequest, Ticket
+from privacy.services import answering
 from smartinvoicing import clock, logs
 from tests import factories
 from tests.accounts.cast import PARTICULARS
@@ -63,12 +66,14 @@ BUYER: Final = {
     "buyer phone": "03339876543",
     "buyer mail": "farrukh.singvogel@shop.example",
 }
+# Who only wrote to us: of no business.
+ASKS: Final = {"asks": "wazir.fragvogel@shop.example"}
 OTHERS: Final = {
     "invited": "invited.kanarie@mills.example",
     "words": "Kanariengarn sechsfach gezwirnt",
     "reference": "REF-KANARIE-20771",
 }
-TOKENS: Final[dict[str, str]] = PERSON | BUSINESS | BUYER | OTHERS
+TOKENS: Final[dict[str, str]] = PERSON | BUSINESS | BUYER | ASKS | OTHERS
 SECRETS: Final = (PASSWORD, TOKEN)
 
 
@@ -110,6 +115,7 @@ def drive(fake_fbr: Any, folder: Path) -> Canary:
         with tenancy.in_tenant(canary.tenant_id):
             _work(canary, fake_fbr)
         _look_around(browser, canary)
+        _ask(browser)
         mailing.deliver_due(at=clock.now())
     return canary
 
@@ -197,3 +203,25 @@ def _look_around(browser: Client, canary: Canary) -> None:
         browser.get(reverse(name), words)
     browser.get(reverse("invoices:detail", args=[canary.invoice_id]))
     browser.get("/no/such/page/", {"q": PERSON["email"]})
+    browser.raise_request_exception = False
+    with patch(
+        "invoices.views.invoices.pages.rows_of", side_effect=ValueError(f"of {PERSON['email']}")
+    ):
+        assert browser.get(reverse("invoices:list")).status_code == 500
+
+
+def _ask(browser: Client) -> None:
+    """Our support, of both kinds; for their data, with an account and without; for all of it."""
+    letter = {"subject": "Printing", "text": f"I am {PERSON['name']}.", "website": ""}
+    named = {"name": PERSON["name"], "email": PERSON["email"]}
+    browser.post(reverse("privacy:tickets"), letter)
+    Client(REMOTE_ADDR=ADDRESS).post(reverse("privacy:contact"), letter | named)
+    browser.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    browser.post(reverse("privacy:mine"), {"type": "access", "text": f"I am {PERSON['name']}."})
+    browser.post(reverse("privacy:business_export"), {})
+    of_buyer = {"type": "access", "email": ASKS["asks"], "text": BUYER["buyer"]}
+    Client(REMOTE_ADDR=ADDRESS).post(reverse("privacy:ask"), of_buyer)
+    answering.look_up_due(at=clock.now())
+    answering.build_due(at=clock.now())
+    assert (Ticket.objects.count(), SubjectRequest.objects.count()) == (2, 2)
+    assert ExportFile.objects.filter(ready_at__isnull=False).exists()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import redis
-from django.conf import settings as product
 
 from accounts.access import Actor
 from privacy import inventory, scanning, subjects
@@ -55,15 +53,9 @@ def misplaced(hits, entries=None):
             (hit.store == "database" and (hit.place, hit.field) in known)
             or (hit.store == "database" and hit.field == "session")
             or (hit.store == "files" and "/media/" in hit.place)
-            or (hit.store == "valkey" and is_mortal(hit.place))
+            or (hit.store == "valkey" and hit.ends)
         )
     }
-
-
-def is_mortal(key):
-    """Whether it goes by itself, within the day that the map says."""
-    with redis.Redis.from_url(product.REDIS_URL) as line:
-        return line.ttl(key) != -1 and line.ttl(key) <= 24 * 3600
 
 
 def places(hits, token):
