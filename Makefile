@@ -28,8 +28,8 @@ run: ## the whole product on http://127.0.0.1:8000 (PORT=8001 make run for anoth
 test: dev ## every test, on servers of its own (ARGS="-k name" for some, XDIST= for one process)
 	@exec "$(BIN)/python" -m pytest $(XDIST) $(ARGS)
 
-e2e: dev ## the journeys in a real browser
-	@exec "$(BIN)/python" -m pytest tests/browser tests/journeys $(ARGS)
+e2e: dev ## the journeys in a real browser, with a picture of each page in .local/pictures
+	@exec env PICTURES="$${PICTURES:-$(CURDIR)/.local/pictures}" "$(BIN)/python" -m pytest tests/browser $(ARGS)
 
 chaos: dev ## kill -9 at every crash point, and worse: 500 storms, the big counts whole
 	@exec env CHAOS_SCHEDULES=$(CHAOS_SCHEDULES) "$(BIN)/python" -m pytest tests/chaos $(ARGS)

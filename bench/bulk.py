@@ -90,11 +90,12 @@ def finish(admin: str, tenant_id: UUID, count: int) -> None:
 
 # --- documents that FBR accepted, and whatever else ---------------------------------------------
 
-# In the order in which they may be inserted, and the column that names the document.
+# Tables of a document, and the column that names it.
 DOCUMENT: Final = {
     "invoices_invoice": "id",
     "invoices_invoiceline": "invoice_id",
     "invoices_invoiceevent": "invoice_id",
+    "invoices_signature": "invoice_id",
     "invoices_bookentry": "invoice_id",
     "fbr_outbox": "invoice_id",
 }
@@ -151,6 +152,8 @@ def documents(cursor: Any, invoice_id: UUID, count: int, **changed: str) -> int:
         if table == "invoices_invoice":
             new |= {"serial": "t.serial + n", "number": "t.number || '-' || n"}
             new |= {"fbr_number": "t.fbr_number || '-' || n", "client_reference": "''"} | changed
+        if table == "invoices_bookentry":
+            new["signature_id"] = key("signature_id")
         made += multiply(cursor, table, count, where=column, of=invoice_id, **new)
     return made
 

@@ -21,7 +21,7 @@ from fbr.services import credentials, issuing
 from invoices import intake, lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
-from invoices.services import drafts
+from invoices.services import drafts, signing
 from smartinvoicing.api import read_json
 from smartinvoicing.ids import uuid7
 
@@ -74,6 +74,7 @@ def lay_accepted(tenant_id: UUID) -> Invoice:
         also = {"fbr_number": str(invoice.pk), "accepted_at": AT}
         lifecycle.transition(invoice, State.ACCEPTED, actor=ACTOR, at=AT, also=also)
         Outbox.objects.filter(invoice=invoice).update(state=WorkState.DONE, done_at=AT)
+        signing.sign(invoice=invoice, at=AT)
     return invoice
 
 

@@ -26,6 +26,7 @@ import redis
 
 from smartinvoicing import processes
 from smartinvoicing.provision import ROOT
+from tests import services
 from tests.hearing import EAR, Ear
 
 READY_S: Final = 30
@@ -36,7 +37,7 @@ class Zygote:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.zygote", str(os.getpid())],
+            [sys.executable, "-m", "tests.zygote", str(os.getpid()), os.environ[services.FOLDER]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,

@@ -8,6 +8,7 @@ takes its own environment first and loads Django after, so nothing of one test i
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -27,6 +28,7 @@ LIBRARIES: Final = (
     *("django.contrib.staticfiles", "django.core.mail", "whitenoise.storage", "csp"),
     *("cryptography.hazmat.primitives.ciphers.aead", "cryptography.hazmat.primitives.kdf.hkdf"),
     *("fido2.server", "fido2.webauthn", "yaml", "jsonschema", "uritemplate", "segno"),
+    *("pypdf", "PIL.Image"),
 )
 
 
@@ -34,6 +36,10 @@ def main() -> None:
     processes.die_with_parent(int(sys.argv[1]), signal.SIGKILL)
     for name in LIBRARIES:
         importlib.import_module(name)
+    # Our own modules are compiled once a run, also where nothing may be written beside them.
+    sys.pycache_prefix = str(Path(sys.argv[2]) / "compiled")
+    sys.dont_write_bytecode = False
+    gc.freeze()  # no fork has to look through it again
     children: dict[int, int | None] = {}
     for line in sys.stdin:
         question = json.loads(line)

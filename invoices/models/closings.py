@@ -146,6 +146,11 @@ class BookEntry(TenantModel):
                 condition=Q(closing__isnull=False),
                 name="book_of_closing",
             ),
+            models.Index(
+                fields=["tenant", "signature"],
+                condition=Q(signature__isnull=False),
+                name="book_of_signature",
+            ),
         ]
 
     class Privacy:

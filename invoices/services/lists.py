@@ -224,8 +224,13 @@ def _put_hs_codes(told: _Told) -> Diff:
         row.gone_on = told.day
         diff.removed.append(f"{row.code} {row.description}")
     HsCode.objects.bulk_create(new, batch_size=1000)
-    HsCode.objects.bulk_update(
-        [*fresh, *missing], ["said", "description", "gone_on"], batch_size=1000
+    # Measured: several times as fast as bulk_update, which asks row by row which one it is.
+    HsCode.objects.bulk_create(
+        [*fresh, *missing],
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=["said", "description", "gone_on"],
     )
     return diff
 

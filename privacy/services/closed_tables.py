@@ -135,8 +135,8 @@ def delete(each: Taken, tenant_id: UUID, *, most: int) -> int:
             return int(cursor.fetchone()[0])
         where = f"r.tenant_id = %s AND {each.unless}" if each.kept_by else "r.tenant_id = %s"
         cursor.execute(
-            f"DELETE FROM {each.table} WHERE id IN"  # noqa: S608 -- our models' names
-            f" (SELECT r.id FROM {each.table} r WHERE {where} ORDER BY r.id LIMIT %s)",
+            f"DELETE FROM {each.table} WHERE id = ANY(ARRAY("  # noqa: S608 -- our models' names
+            f"SELECT r.id FROM {each.table} r WHERE {where} ORDER BY r.id LIMIT %s))",
             [tenant_id, most],
         )
         return int(cursor.rowcount)

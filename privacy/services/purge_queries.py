@@ -156,7 +156,8 @@ def _named(rule: Rule) -> str:
                 continue  # a part, by the column that makes it one
             outside = f"x.{key} = c.{rules.key_of(table)}"
             if other in parts:
-                outside += f" AND x.{parts[other]} <> r.{rules.key_of(rule.table)}"
+                # Of `c`, not of `r`: so it can be asked once for all records.
+                outside += f" AND x.{parts[other]} <> c.{column}"
             found.append(
                 f"EXISTS (SELECT 1 FROM {table} c JOIN {other} x ON {outside}"
                 f" WHERE c.{column} = r.{rules.key_of(rule.table)})"
@@ -213,10 +214,14 @@ def by_month(rule: Rule) -> str:
 
 
 def counts_along(rule: Rule, table: str, column: str) -> str:
-    """How many rows of one child go along."""
+    """How many rows of one child go along.
+
+    What goes is found first, by itself: guessed at in the join, it was compared row by row.
+    """
     return (
-        f"SELECT count(*) FROM {table} c JOIN {rule.table} r"
-        f" ON c.{column} = r.{rules.key_of(rule.table)} WHERE {_goes(rule)}"
+        f"WITH going AS MATERIALIZED (SELECT r.{rules.key_of(rule.table)} AS key"
+        f" FROM {rule.table} r WHERE {_goes(rule)})"
+        f" SELECT count(*) FROM {table} c JOIN going ON c.{column} = going.key"
     )
 
 

@@ -35,15 +35,19 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where pictures go: the folder in PICTURES, else one that nobody keeps."""
-    folder = Path(os.environ.get("PICTURES") or tmp_path / "pictures")
+def pictures() -> Path | None:
+    """Where pictures go: the folder in PICTURES. Without it none are taken: they cost time."""
+    if not os.environ.get("PICTURES"):
+        return None
+    folder = Path(os.environ["PICTURES"])
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @pytest.fixture
-def open_browser(chromium: Browser, live_server, pictures: Path) -> Iterator[Callable[..., Eyes]]:
+def open_browser(
+    chromium: Browser, live_server, pictures: Path | None
+) -> Iterator[Callable[..., Eyes]]:
     """`eyes = open_browser()`: a window of its own, watched; it fails the test for any error."""
     opened: list[tuple[BrowserContext, Eyes]] = []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Locator, Page
 
 SIZES: Final = {1366: 900, 360: 740}
 # Without its preloading: that copies sheets into the page, which our policy rightly blocks.
@@ -23,7 +23,7 @@ EXPECTED: Final = re.compile(r"(status of|Status Error Code) (409|422)")
 class Eyes:
     """Looks at one page of the browser."""
 
-    def __init__(self, page: Page, pictures: Path) -> None:
+    def __init__(self, page: Page, pictures: Path | None) -> None:
         self.page = page
         self.errors: list[str] = []
         self._forgiven = EXPECTED
@@ -55,20 +55,29 @@ class Eyes:
         assert self.page.url.endswith(address), f"{address} led to {self.page.url}"
         self.page.wait_for_load_state("networkidle")
 
+    def follow(self, link: Locator) -> None:
+        """Press what leads to another page, and be there."""
+        with self.page.expect_navigation():
+            link.click()
+
     def look(self, name: str, *, axe: bool = True) -> None:
-        """A picture in each size and light; none may scroll sideways or shut anybody out."""
+        """In each size and light, with a picture; none scrolls sideways or shuts anybody out."""
+        self.page.wait_for_function("document.readyState === 'complete'")
         for width, height in SIZES.items():
             self.page.set_viewport_size({"width": width, "height": height})
+            self._assert_no_sideways_scroll(f"{name} at {width}")
             for light in ("light", "dark"):
                 self.page.emulate_media(color_scheme=light)
-                self._assert_no_sideways_scroll(f"{name} at {width}")
-                self.page.screenshot(
-                    path=self._pictures / f"{name}-{width}-{light}.png", full_page=True
-                )
+                self.picture(f"{name}-{width}-{light}")
                 if axe and (width, light) in {(1366, "light"), (360, "dark")}:
                     self.assert_open_to_all(f"{name}, {width}, {light}")
         self.page.set_viewport_size({"width": 1366, "height": 900})
         self.page.emulate_media(color_scheme="light")
+
+    def picture(self, name: str) -> None:
+        """Of the whole page, where pictures are wanted."""
+        if self._pictures is not None:
+            self.page.screenshot(path=self._pictures / f"{name}.png", full_page=True)
 
     def _assert_no_sideways_scroll(self, where: str) -> None:
         excess = self.page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")

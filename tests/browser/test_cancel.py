@@ -71,7 +71,7 @@ def test_at_71_hours_it_is_cancelled_in_iris_and_believed_with_the_proof(eyes):
     page.get_by_text("1 hour left").wait_for()
     eyes.look("cancel-clock")
 
-    page.get_by_role("link", name="Correct it").click()
+    eyes.follow(page.get_by_role("link", name="Correct it"))
     eyes.look("coach-asks")
     page.get_by_label("Wrong customer").check()
     page.get_by_role("button", name="Show the way").click()
@@ -106,7 +106,7 @@ def test_at_73_hours_the_letter_comes_first_and_then_the_approval(eyes):
     invoice = inside(eyes, accepted_since(73 * HOUR))
     page = eyes.page
     eyes.visit(invoice.get_absolute_url())
-    page.get_by_role("link", name="Prepare the application to the Commissioner").click()
+    eyes.follow(page.get_by_role("link", name="Prepare the application to the Commissioner"))
     eyes.look("application-asks")
 
     page.get_by_label("What is wrong with it").first.fill("Wrong customer")
@@ -134,7 +134,7 @@ def test_a_refused_document_gives_its_number_up(eyes):
     invoice = inside(eyes, rejected)
     page = eyes.page
     eyes.visit(invoice.get_absolute_url())
-    page.get_by_role("link", name="Make it void").click()
+    eyes.follow(page.get_by_role("link", name="Make it void"))
     eyes.look("void")
     page.get_by_label("Why the number is given up").fill("The order was called off")
     page.get_by_role("button", name="Make it void").click()

@@ -102,7 +102,7 @@ def agree(eyes: Eyes, picture: str) -> None:
     """The second person: from the first page of the desk to a yes."""
     eyes.visit("/admin/")
     eyes.look(f"{picture}-index")
-    eyes.page.get_by_role("list", name="A second person is asked").get_by_role("link").click()
+    eyes.follow(eyes.page.get_by_role("list", name="A second person is asked").get_by_role("link"))
     eyes.look(f"{picture}-asked")
     act(eyes, "Agree")
 
@@ -124,7 +124,7 @@ def test_a_request_from_its_arrival_to_its_receipt(business, officer, seat, open
     eyes.look("desk-requests")
     eyes.visit(reverse("admin:privacy_subjectrequest_changelist"))
     eyes.look("desk-request-list")
-    eyes.page.get_by_role("link", name=request.reference).click()
+    eyes.follow(eyes.page.get_by_role("link", name=request.reference))
     eyes.look("desk-request-new")
     act(eyes, "Take it up")
     eyes.page.get_by_role("button", name="Read the words").click()
@@ -257,7 +257,7 @@ def test_a_purge_by_two_people(business, officer, seat, laid_database):
     eyes.visit(reverse("admin:privacy_purgeplan_changelist"))
     eyes.look("purge-none")
     act(eyes, "Count what would go", "purge-count", kind="tax")
-    eyes.page.locator("#result_list tbody a").first.click()
+    eyes.follow(eyes.page.locator("#result_list tbody a").first)
     eyes.look("purge-plan")
     plan = eyes.page.url
     act(eyes, "Ask a second person", why="Their time is over.")

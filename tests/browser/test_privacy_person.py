@@ -89,7 +89,7 @@ def take_a_copy(eyes: Eyes) -> None:
     eyes.look("mine-export-asked")
     answering.build_due(at=clock.now())
     eyes.page.reload()
-    eyes.page.get_by_role("link", name="Download").click()
+    eyes.follow(eyes.page.get_by_role("link", name="Download"))
     eyes.look("mine-export")
     with eyes.page.expect_download() as archive:
         eyes.page.get_by_role("button", name="Download").click()

@@ -30,6 +30,6 @@ def test_the_promises_are_read_at_any_width_and_a_red_one_stands_out(open_browse
     red = eyes.page.locator("#I21.tone-danger")
     assert red.get_by_text("Broken", exact=True).is_visible()
     assert red.get_by_text("Our officer has it as a task").is_visible()
-    eyes.page.screenshot(path=eyes._pictures / "promises-red.png")
+    eyes.picture("promises-red")
     eyes.page.locator(".promise-picture a[href='#S33']").click()
     assert eyes.page.url.endswith("#S33")
