@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -173,15 +174,18 @@ def _steady(line: Any) -> Iterator[Any]:
 
 def _hits_of(sieve: Sieve, table: str, row: dict[str, Any]) -> Iterator[Hit]:
     """Which token stands in which column; over several of them, in no named one."""
-    about = {
-        "row": str(row.get("id", next(iter(row.values()), ""))),
-        "tenant": str(row.get("tenant_id") or ""),
-    }
+    here = partial(
+        Hit,
+        store="database",
+        place=table,
+        row=str(row.get("id", next(iter(row.values()), ""))),
+        tenant=str(row.get("tenant_id") or ""),
+    )
     fields = {name: sieve.met(_text(value)) for name, value in row.items()}
     for token, whole in sieve.met("\0".join(map(_text, row.values()))).items():
         found = [(name, forms[token]) for name, forms in fields.items() if token in forms]
         for name, form in found or [("", whole)]:
-            yield Hit(token=token, store="database", place=table, form=form, field=name, **about)
+            yield here(token=token, form=form, field=name)
 
 
 def _text(value: Any) -> str:
