@@ -466,7 +466,7 @@ def crossing(mill, rival_mill, laid_database):
     """Two batches begin with different businesses, and each link takes a while."""
 
     def slow(text):
-        return text.replace("SELECT sha256", "SELECT pg_sleep(1); SELECT sha256")
+        return text.replace("SELECT sha256", "SELECT pg_sleep(1.5); SELECT sha256")
 
     def run():
         with function(laid_database, "accounts_audit_digest", slow):

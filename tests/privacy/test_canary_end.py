@@ -63,7 +63,7 @@ def test_after_day_45_they_stand_in_what_law_holds_and_nowhere_else(closed):
     assert left_over(left) == set()
 
 
-def test_twin_on_day_30_they_are_all_over_the_place(canary):  # noqa: F811 -- the fixture
+def test_twin_before_it_was_closed_they_are_all_over_the_place(canary):  # noqa: F811 -- the fixture
     assert len(left_over(found(canary))) > 20
 
 
