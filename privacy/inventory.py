@@ -20,15 +20,8 @@ from django.db import models
 from privacy import others
 from privacy.stores import STORES, Store
 from smartinvoicing.classified import (
-    Category,
     Classified,
-    Hat,
-    Mask,
-    OnErase,
-    Recipient,
-    Retention,
     Unclassified,
-    Use,
     read,
 )
 
@@ -36,23 +29,13 @@ OURS: Final = ("smartinvoicing", "accounts", "invoices", "fbr", "privacy")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldEntry:
-    """One field of one table. category: None where it says nothing about anybody."""
+class FieldEntry(Classified):
+    """One field of one table, and all that is known of it."""
 
     model: str
     table: str
     field: str
     column: str
-    category: Category | None
-    subject: str
-    purposes: tuple[Use, ...]
-    basis: str
-    retention: Retention
-    on_erase: OnErase
-    is_exported: bool
-    recipients: tuple[Recipient, ...]
-    mask: Mask
-    hat: Hat
 
     @property
     def is_personal(self) -> bool:

@@ -23,7 +23,7 @@ from privacy.models import (
     RequestType,
     SubjectRequest,
 )
-from privacy.services import exporting, request_words
+from privacy.services import exporting, sealed_words
 from smartinvoicing.templatetags.formats import karachi_date, karachi_time
 
 Row = dict[str, Any]
@@ -144,7 +144,7 @@ def timeline(request: SubjectRequest, *, with_words: bool, names: bool = False) 
 
 def _event(event: RequestEvent, *, with_words: bool, names: bool) -> Row:
     tone, icon, title = _EVENTS.get(event.what, ("neutral", "info", event.what))
-    said = request_words.unseal(event) if with_words else {}
+    said = sealed_words.unseal(event) if with_words else {}
     return {
         "tone": tone,
         "icon": icon,

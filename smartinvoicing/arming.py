@@ -8,68 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from smartinvoicing import opening
 from smartinvoicing.errors import StateConflict
+from smartinvoicing.known import Known
 from smartinvoicing.models import Happening, Installation, InstallationEvent
-
-logger = logging.getLogger(__name__)
-
-KNOWN_S: Final = 2.0
-
-
-@dataclass
-class _Known:
-    """The last answer of this process."""
-
-    answer: bool = False
-    until: float = 0.0
-
-
-_known: Final = _Known()
-_asking: Final = Lock()
 
 
 def is_armed() -> bool:
     """Whether anything may leave. An answer counts for two seconds; no answer is a no."""
-    if time.monotonic() < _known.until:
-        return _known.answer
-    with _asking:
-        if time.monotonic() >= _known.until:
-            answer = _ask()
-            if answer is None:
-                return False
-            _known.answer, _known.until = answer, time.monotonic() + KNOWN_S
-    return _known.answer
+    return _known()
 
 
 def forget() -> None:
     """Ask anew next time."""
-    _known.until = 0.0
+    _known.forget()
 
 
-def _ask() -> bool | None:
-    """None when the database cannot say. A thread that had no connection keeps none."""
-    is_guest = connection.connection is None
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT installation_is_armed(%s)", [settings.INSTANCE_ID])
-            return bool(cursor.fetchone()[0])
-    except DatabaseError as error:
-        logger.warning("arming.unknown", extra={"failure": type(error).__name__})
-        return None
-    finally:
-        if is_guest and not connection.in_atomic_block:
-            connection.close()
+def _ask() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT installation_is_armed(%s)", [settings.INSTANCE_ID])
+        return bool(cursor.fetchone()[0])
+
+
+_known: Final = Known("arming", _ask, doubt=False)
 
 
 # --- how it stands ----------------------------------------------------------------------------
@@ -102,7 +70,7 @@ def standing() -> Standing:
     row = Installation.objects.get()
     timeline, place = _here()
     return Standing(
-        is_armed=_ask() or False,
+        is_armed=_known.look() or False,
         is_same_place=(row.timeline, row.place) == (timeline, place),
         is_quarantined=InstallationEvent.objects.filter(
             kind=Happening.QUARANTINED, timeline=timeline, place=place

@@ -179,31 +179,20 @@ class Invoice(TenantModel):
         retention = Retention.TAX
         subject = "buyer"
         basis = "law"
-        subjects = {
-            "original_fbr_number": "owner",
-            "fbr_number": "owner",
-            "seller_name": "owner",
-            "seller_ntn_cnic": "owner",
-            "seller_strn": "owner",
-            "seller_address": "owner",
-        }
+        subjects = dict.fromkeys(
+            (
+                *("original_fbr_number", "fbr_number"),
+                *("seller_name", "seller_ntn_cnic", "seller_strn", "seller_address"),
+            ),
+            "owner",
+        )
         export = {"buyer_key": False}
         recipients = dict.fromkeys(
             (
-                "seller_name",
-                "seller_ntn_cnic",
-                "seller_address",
-                "buyer_name",
-                "buyer_ntn_cnic",
-                "buyer_address",
-                "value",
-                "sales_tax",
-                "further_tax",
-                "extra_tax",
-                "fed",
-                "discount",
-                "withheld",
-                "total",
+                *("seller_name", "seller_ntn_cnic", "seller_address"),
+                *("buyer_name", "buyer_ntn_cnic", "buyer_address"),
+                *("value", "sales_tax", "further_tax", "extra_tax", "fed"),
+                *("discount", "withheld", "total"),
             ),
             (Recipient.HOSTING, Recipient.FBR),
         )

@@ -21,7 +21,7 @@ from accounts.access import Actor
 from accounts.enums import StaffAction
 from accounts.models import Invitation, MailState, OutgoingMail, SuppressionReason, User
 from privacy.models import Erasure, ErasureState, Ticket
-from privacy.services import buyer_erasing, desk, erasure_ledger, stops, tombstones
+from privacy.services import buyer_erasing, desk, erasure_ledger, sealed_words, stops, tombstones
 from privacy.services.erasure_plans import (
     CLOSE_FIRST,
     HOLD,
@@ -34,7 +34,6 @@ from privacy.services.erasure_plans import (
 )
 from privacy.services.tombstones import tombstone
 from privacy.subjects import Subject, SubjectKind
-from smartinvoicing import crypto
 from smartinvoicing.clock import karachi_date
 from smartinvoicing.errors import StateConflict
 
@@ -43,7 +42,6 @@ __all__ = ["PlannedRow", "Receipt", "erase", "go_on", "plan_for", "tombstone", "
 logger = logging.getLogger(__name__)
 
 SYSTEM: Final = Actor.system("privacy.erase")
-OURS: Final = "platform"  # in the place of a tenant, where an address is sealed
 MOST: Final = 500
 LOOK_AGAIN: Final = timedelta(days=30)
 
@@ -122,13 +120,9 @@ def _begun(
     if again is not None:
         erasure.id, erasure.subject_key, erasure.at = again.id, again.key, again.at
     if subject.address:
-        erasure.sealed = crypto.seal(subject.address, tenant_id=OURS, place=_place(erasure))
+        erasure.sealed = sealed_words.seal(erasure, {"address": subject.address})
     erasure.save(force_insert=True)
     return erasure
-
-
-def _place(erasure: Erasure) -> str:
-    return f"{Erasure._meta.db_table}/{erasure.pk}/sealed"
 
 
 def _entry(erasure: Erasure, rows: list[PlannedRow]) -> erasure_ledger.Entry:
@@ -255,16 +249,12 @@ def go_on(*, at: datetime) -> int:
 
 def _subject_of(erasure: Erasure) -> Subject:
     """Whom it is about, as it was asked for. Raises: CannotOpen."""
-    address = ""
-    if erasure.sealed:
-        sealed = bytes(erasure.sealed)
-        address = crypto.unseal(sealed, tenant_id=OURS, place=_place(erasure))
     return Subject(
         SubjectKind(erasure.subject_kind),
         user_id=erasure.user_id,
         tenant_id=erasure.tenant_id,
         buyer_id=erasure.buyer_id,
-        address=address,
+        address=sealed_words.unseal(erasure).get("address", ""),
     )
 
 

@@ -18,7 +18,7 @@ from accounts import tenancy, traces
 from accounts.models import AuditEvent, AuditPrivate
 from privacy.deadlines import TERMS
 from privacy.models import RequestEvent, SubjectRequest
-from privacy.services import request_words, ticket_words, tickets
+from privacy.services import sealed_words, ticket_words, tickets
 from privacy.services.export_rows import PIECE, STAFF, YOU, Source, Whose
 from privacy.subjects import Subject
 from smartinvoicing.classified import Recipient, Retention, Use
@@ -106,7 +106,7 @@ def requests_of(subject: Subject) -> list[dict[str, Any]]:
             "decide by": each.due_at.isoformat(),
             "state": each.state,
             "closed": each.closed_at.isoformat() if each.closed_at else None,
-            "you wrote": request_words.unseal(each),
+            "you wrote": sealed_words.unseal(each),
             "what happened": [_happened(event) for event in each.events.order_by("at", "id")],
         }
         for each in found

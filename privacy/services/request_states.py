@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.access import Actor
 from privacy.models import ENDED, IdentityProof, ProofOutcome, RequestEvent, SubjectRequest
 from privacy.models import RequestState as State
-from privacy.services import alarms, desk, request_words
+from privacy.services import alarms, desk, sealed_words
 from smartinvoicing.errors import StateConflict
 
 NEXT: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
@@ -92,7 +92,7 @@ def note(
         facts=dict(facts or {}),
     )
     if words:
-        event.sealed = request_words.seal(event, words)
+        event.sealed = sealed_words.seal(event, words)
     event.save(force_insert=True)
     return event
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -14,10 +12,9 @@ from django.urls import reverse
 
 from accounts import traces
 from accounts.models import User
-from privacy.models import RequestChannel, RequestEvent, SubjectRequest
-from smartinvoicing import crypto
+from privacy.models import RequestChannel, SubjectRequest
+from privacy.services import sealed_words
 
-OURS = "platform"  # in the place of a tenant
 _LINK = signing.Signer(salt="privacy.request")
 
 
@@ -34,32 +31,13 @@ class Said:
     day: str = ""
 
 
-def seal(row: SubjectRequest | RequestEvent, words: Mapping[str, object]) -> bytes:
-    """The words as they stand in this row, and in no other."""
-    return crypto.seal(json.dumps(words), tenant_id=OURS, place=_place(row))
-
-
-def unseal(row: SubjectRequest | RequestEvent) -> dict[str, str]:
-    """The words again; none where none were said, or they are gone."""
-    if not row.sealed:
-        return {}
-    words: dict[str, str] = json.loads(
-        crypto.unseal(bytes(row.sealed), tenant_id=OURS, place=_place(row))
-    )
-    return words
-
-
-def _place(row: SubjectRequest | RequestEvent) -> str:
-    return f"{row._meta.db_table}/{row.pk}/sealed"
-
-
 def said(request: SubjectRequest) -> Said:
-    return Said(**unseal(request))
+    return Said(**sealed_words.unseal(request))
 
 
 def write(request: SubjectRequest, words: Said) -> None:
     """Into the row, which is not saved yet."""
-    request.sealed = seal(request, asdict(words))
+    request.sealed = sealed_words.seal(request, asdict(words))
     request.address_key = traces.key_of(words.address) if words.address else ""
 
 

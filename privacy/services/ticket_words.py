@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from accounts import traces
 from accounts.models import User
 from privacy.models import Ticket, TicketMessage
-from smartinvoicing import crypto
-
-OURS = "platform"  # in the place of a tenant
+from privacy.services import sealed_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,36 +19,18 @@ class Asked:
     name: str = ""
 
 
-def seal(row: Ticket | TicketMessage, words: Mapping[str, str]) -> bytes:
-    """The words as they stand in this row, and in no other."""
-    return crypto.seal(json.dumps(words), tenant_id=OURS, place=_place(row))
-
-
-def _unseal(row: Ticket | TicketMessage) -> dict[str, str]:
-    if not row.sealed:
-        return {}
-    words: dict[str, str] = json.loads(
-        crypto.unseal(bytes(row.sealed), tenant_id=OURS, place=_place(row))
-    )
-    return words
-
-
-def _place(row: Ticket | TicketMessage) -> str:
-    return f"{row._meta.db_table}/{row.pk}/sealed"
-
-
 def write(ticket: Ticket, asked: Asked) -> None:
     """Into the row, which is not saved yet."""
-    ticket.sealed = seal(ticket, asdict(asked))
+    ticket.sealed = sealed_words.seal(ticket, asdict(asked))
     ticket.address_key = traces.key_of(asked.address) if asked.address else ""
 
 
 def asked(ticket: Ticket) -> Asked:
-    return Asked(**_unseal(ticket))
+    return Asked(**sealed_words.unseal(ticket))
 
 
 def text_of(message: TicketMessage) -> str:
-    return _unseal(message).get("text", "")
+    return sealed_words.unseal(message).get("text", "")
 
 
 def address_of(ticket: Ticket) -> str:

@@ -35,7 +35,7 @@ from privacy.models import (
     TicketMessage,
     TicketState,
 )
-from privacy.services import alarms, desk, requests, ticket_mail, ticket_words
+from privacy.services import alarms, desk, requests, sealed_words, ticket_mail, ticket_words
 from privacy.services.request_states import transition as move_request
 from privacy.services.request_words import Said
 from privacy.services.ticket_mail import KIND
@@ -164,7 +164,7 @@ def _write(
 ) -> TicketMessage:
     message = TicketMessage(ticket=ticket, at=at, by=by.name, what=what, mail_key=mail_key)
     if text:
-        message.sealed = ticket_words.seal(message, {"text": text})
+        message.sealed = sealed_words.seal(message, {"text": text})
     message.save(force_insert=True)
     return message
 

@@ -25,7 +25,14 @@ from privacy.models import (
     Ticket,
     TicketMessage,
 )
-from privacy.services import answering, export_archive, export_rows, exporting, ticket_words
+from privacy.services import (
+    answering,
+    export_archive,
+    export_rows,
+    exporting,
+    sealed_words,
+    ticket_words,
+)
 from privacy.services.export_rows import ELSEWHERE
 from privacy.services.ticket_words import Asked
 from privacy.subjects import SubjectKind
@@ -135,7 +142,7 @@ def write_ticket(person, word, at):
     ticket_words.write(ticket, Asked(subject=f"{word} asks"))
     ticket.save(force_insert=True)
     line = TicketMessage(ticket=ticket, at=at, by=f"user:{person.pk}", what="wrote")
-    line.sealed = ticket_words.seal(line, {"text": f"{word} cannot print"})
+    line.sealed = sealed_words.seal(line, {"text": f"{word} cannot print"})
     line.save(force_insert=True)
 
 

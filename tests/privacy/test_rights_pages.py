@@ -34,6 +34,7 @@ from privacy.services import (
     request_words,
     requests,
     routing,
+    sealed_words,
 )
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation
@@ -338,7 +339,7 @@ def test_a_business_corrects_what_it_keeps_and_the_change_is_remembered(
 
     assert held(business, buyer).name == "Gulmakai Sons"
     event = asked.events.get(what="rectified")
-    assert request_words.unseal(event) == {"name": "Gulmakai Traders → Gulmakai Sons"}
+    assert sealed_words.unseal(event) == {"name": "Gulmakai Traders → Gulmakai Sons"}
     assert event.facts == {"fields": ["name"]}
     assert cast.fresh(asked).state == RequestState.DONE
     assert [each.context["text"] for each in cast.mails("request_done")] == ["We corrected it."]

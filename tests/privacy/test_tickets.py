@@ -28,6 +28,7 @@ from privacy.models import (
 from privacy.services import (
     alarms,
     mailbox,
+    sealed_words,
     ticket_words,
     tickets,
 )
@@ -186,7 +187,7 @@ class Plain:
 
 
 def test_twin_unsealed_the_tables_tell_it(settings, monkeypatch):
-    monkeypatch.setattr(ticket_words, "crypto", Plain)
+    monkeypatch.setattr(sealed_words, "crypto", Plain)
     with pytest.raises(AssertionError):
         test_a_question_is_kept_sealed_and_its_person_told_until_when(settings)
 
