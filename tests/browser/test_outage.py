@@ -95,6 +95,11 @@ def go_away(shop: Shop, fbr: FakeFbr) -> None:
     look()
 
 
+def banner(page: Page) -> str:
+    """As a page that stays open asks for it."""
+    return page.request.get("/fbr/outage/", headers={"HX-Request": "true"}).text()
+
+
 def issue_by_hand(page: Page, draft: Invoice) -> None:
     page.goto(draft.get_absolute_url())
     page.get_by_role("button", name="Issue").first.click()
@@ -118,10 +123,7 @@ def test_an_outage_as_a_shop_sees_it(eyes, shop, workers, tmp_path):
     go_away(shop, workers)
 
     eyes.visit("/")
-    page.wait_for_function(
-        "fetch('/fbr/outage/', {headers: {'HX-Request': 'true'}}).then(a => a.text())"
-        ".then(text => text.includes('not answering'))"
-    )
+    rig.wait_until(lambda: "not answering" in banner(page), what="the banner says it")
     eyes.visit("/")
     expect(page.locator("#outage")).to_contain_text("FBR is not answering since")
     expect(page.locator(".light", has_text="FBR is not answering")).to_be_visible()

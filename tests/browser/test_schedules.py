@@ -352,7 +352,7 @@ def test_a_product_is_asked_what_its_kind_of_supply_wants(eyes):
     page.get_by_label("Description").fill("Toilet soap")
     page.get_by_label("Kind of supply").select_option("3rd Schedule Goods")
     expect(page.get_by_label("Printed retail price")).to_be_visible()
-    page.wait_for_function("!document.querySelector('.htmx-added, .htmx-settling')")
+    expect(page.locator(".htmx-added, .htmx-settling")).to_have_count(0)
     page.get_by_label("Kind of supply").select_option("Exempt goods")
     expect(page.locator("#id_rate")).to_have_value("Exempt")
     expect(page.locator("#id_sro_item")).to_be_visible()
