@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
-from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from allauth.mfa.utils import is_mfa_enabled
 from django.db import transaction
 
@@ -121,6 +121,12 @@ def enrol(user: User) -> None:
         TOTP.activate(user, TOTP_SECRET)
 
 
+def code(secret: str = TOTP_SECRET, *, steps: int = 0) -> str:
+    """What the app on a telephone shows now, or so many steps of 30 seconds from now."""
+    step = int(clock.now().timestamp()) // 30 + steps
+    return format_hotp_value(hotp_value(secret, step))
+
+
 def make_policies(at: datetime = AT) -> list[PolicyVersion]:
     """Our texts, published as a fresh installation does it. Without them nobody can sign up."""
     return policies.publish_first(at=at)
@@ -139,7 +145,7 @@ def make_key(tenant: Tenant, made_by: User, *, scopes: Any = SCOPES) -> str:
             scopes=[str(scope) for scope in scopes],
             made_by=made_by,
             made_at=AT,
-            expires_at=datetime(2030, 1, 1, tzinfo=UTC),
+            expires_at=clock.now() + timedelta(days=300),
         ).save(force_insert=True)
     return key
 
@@ -238,11 +244,16 @@ def make_draft(
     )
 
 
-def make_issued(content: Content | None = None) -> Invoice:
+def make_issued(content: Content | None = None, *, at: datetime = AT) -> Invoice:
     """A queued document in the current tenant."""
     invoice, lines = make_draft(content)
-    issuing.issue(invoice=invoice, lines=lines, actor=SYSTEM, at=AT)
+    issuing.issue(invoice=invoice, lines=lines, actor=SYSTEM, at=at)
     return invoice
+
+
+def number_of_today(serial: int) -> str:
+    """The number of an invoice that is issued by the true clock: its year is in it."""
+    return f"INV-{clock.karachi_date(clock.now()).year}-{serial:06d}"
 
 
 def make_reporting_tenant(number: int, *, token: str, ntn_cnic: str) -> UUID:
