@@ -9,7 +9,7 @@ from typing import Final
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CNIC: Final = re.compile(r"(?<![\w.-])[1-8]\d{4}(-?)\d{7}\1\d(?![\w-])")
 _NTN: Final = re.compile(r"(?<![\w.-])\d{7}-\d(?![\w-])")
-_PHONE: Final = re.compile(r"(?<![\w.])(?:\+92|0092|0)[- ]?3\d{2}[- ]?\d{7}(?!\d)")
+_PHONE: Final = re.compile(r"(?<![\w.])(?:\+92|0092|0)[- ]?3\d{2}[- ]?\d{7}(?!\w)")
 _IBAN: Final = re.compile(r"\bPK\d{2}(?: ?[A-Z0-9]{4}){5}\b", re.IGNORECASE)
 _CARD: Final = re.compile(r"(?<![\w.-])[3-6](?:[ -]?\d){14,15}(?![\w-])")
 

@@ -34,6 +34,7 @@ SAID = {
 NOBODY = [
     "fbr.settled",
     "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5",
+    "0192f0c1-7a3b-7c4d-8e5f-03123456789a",
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "INV-2026-000123 took 1234 ms",
     "/admin/privacy/checkrun/",
