@@ -6,7 +6,7 @@ PROVISION = $(PYTHON) -I smartinvoicing/provision.py
 BIN = $(CURDIR)/.venv/bin
 ARGS ?=
 CHAOS_SCHEDULES ?= 500
-XDIST ?= -n auto --maxprocesses 4 --dist loadfile
+XDIST ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Settings for what only reads them: mypy's Django plugin loads them and connects to nothing.
 NOWHERE = ENVIRONMENT=test SECRET_KEY=nowhere REDIS_URL=redis://127.0.0.1:9 \
 	FIELD_KEY=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= DATABASE_URL=postgresql://app@127.0.0.1:9/none

@@ -22,6 +22,12 @@ from tests import factories
 NOON: Final = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # 12:00 in Karachi
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts browsers and processes comes first, or one worker would end alone with it."""
+    slow = {"browser", "workers"}
+    items.sort(key=lambda item: slow.isdisjoint(mark.name for mark in item.iter_markers()))
+
+
 @pytest.fixture(autouse=True)
 def _armed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test without a database may open a line too. Who tests the question calls `forget`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import psycopg2
@@ -43,16 +44,21 @@ class Laid:
 
     def lay(self) -> None:
         """The first process of a run migrates, the others copy what it made."""
-        with psycopg2.connect(self.admin_url) as turn, turn.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [roles.LOCK + 1])
+        with self.turn() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.copy])
             if cursor.fetchone() is None:
                 self._migrate()
                 databases.copy_database(self.admin_url, self.name, self.copy)
-        turn.close()
-        databases.copy_database(self.admin_url, self.copy, self.name)
+            databases.copy_database(self.admin_url, self.copy, self.name)
         self._arm()
         self._look()
+
+    @contextmanager
+    def turn(self) -> Iterator[Any]:
+        """One process at a time: nobody can copy the copy while another one reads it."""
+        with closing(psycopg2.connect(self.admin_url)) as turn, turn, turn.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [roles.LOCK + 1])
+            yield cursor
 
     def _migrate(self) -> None:
         databases.prepare(roles.with_database(self.admin_url, self.name))
@@ -119,7 +125,8 @@ class Laid:
     def _lay_anew(self) -> None:
         connections.close_all()
         self.close()
-        databases.copy_database(self.admin_url, self.copy, self.name)
+        with self.turn():
+            databases.copy_database(self.admin_url, self.copy, self.name)
         self._arm()
         with self._cursor() as cursor:
             self.seeded[INSTALLATION] = self._state(cursor, INSTALLATION)
@@ -155,6 +162,16 @@ class Laid:
         cursor.execute(f"SELECT count(*), max(xmin::text::bigint) FROM {table}")
         state: Row = cursor.fetchone()
         return state
+
+    def waiting(self) -> int:
+        """How many sessions of this database wait for a lock of another one."""
+        with self.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+            )
+            found: int = cursor.fetchone()[0]
+        return found
 
     def cursor(self) -> Any:
         """For a test: a superuser's, in autocommit, beyond policies and triggers."""

@@ -32,7 +32,8 @@ class OwnServer:
         (self.server.folder / "password").write_text(roles.password_of(laid.admin_url))
         self.start_again()
         databases.prepare(self.admin)
-        copy(roles.with_database(laid.admin_url, laid.copy), self.admin)
+        with laid.turn():
+            copy(roles.with_database(laid.admin_url, laid.copy), self.admin)
         arm(self.admin)
 
     @property

@@ -77,7 +77,8 @@ class Beside:
 
     def error(self) -> Exception | None:
         """How the deed ended."""
-        self._thread.join(10)
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "it never ended"
         return self._error
 
 

@@ -16,7 +16,7 @@ from accounts.enums import AuditAction, AuditFault
 from accounts.models import AuditCheck
 from accounts.services import anchor_files, anchoring, audit_checks, verifying
 from accounts.tenancy import in_tenant
-from smartinvoicing import arming
+from smartinvoicing import arming, clock
 from smartinvoicing.errors import StateConflict
 from tests.accounts.cast import NOON, person, shop_of
 
@@ -154,7 +154,9 @@ def test_a_copy_lays_nothing_down_among_the_files_of_the_true_one(mill, folder, 
     assert anchor_files.names(folder) == []
 
 
-def test_the_tasks_do_their_work_once(mill, folder):
+def test_the_tasks_do_their_work_once(mill, folder, monkeypatch):
+    at = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: at)  # the hour may end in between
     for _ in range(2):
         tasks.anchor_audit.apply().get()
         tasks.sign_anchors.apply().get()
@@ -403,7 +405,7 @@ def test_a_signature_that_was_changed_is_named(three_days):
 
 
 def test_a_loss_that_a_person_accepted_stays_visible_and_is_no_fault(
-    anchored, laid_database, capsys
+    anchored, laid_database, capsys, monkeypatch
 ):
     cut(laid_database, anchored)
 
@@ -412,6 +414,7 @@ def test_a_loss_that_a_person_accepted_stays_visible_and_is_no_fault(
     anchoring.anchor(at=NOON + 3 * HOUR)
 
     assert faults() == []
+    monkeypatch.setattr(clock, "now", lambda: NOON + 4 * HOUR)
     call_command("verify_audit")
     assert f"accepted in {name}: disk lost, restored to 11:50" in capsys.readouterr().out
     rewrite(laid_database, anchored)

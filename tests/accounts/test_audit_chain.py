@@ -23,9 +23,11 @@ from accounts.tenancy import in_tenant
 from smartinvoicing import clock
 from smartinvoicing.pg import rows
 from tests.accounts.cast import NOON, Beside, browser_of, person, shop_of
+from tests.chaos.rig import wait_until
 
 committed = pytest.mark.django_db(transaction=True)
 SYSTEM = Actor.system("test")
+GATE = 20251  # an advisory lock
 
 
 @pytest.fixture
@@ -461,19 +463,31 @@ def write_for_both(first, second):
                 audit.record(SYSTEM, AuditAction.ENTITY_CHANGED, shop.tenant, at=NOON)
 
 
+@contextlib.contextmanager
+def shut_gate(laid_database):
+    with laid_database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [GATE])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [GATE])
+
+
 @pytest.fixture
 def crossing(mill, rival_mill, laid_database):
-    """Two batches begin with different businesses, and each link takes a while."""
+    """Two batches begin with different businesses; no link is made before both have begun."""
 
-    def slow(text):
-        return text.replace("SELECT sha256", "SELECT pg_sleep(1.5); SELECT sha256")
+    def held(text):
+        return text.replace("fresh :=", f"PERFORM pg_advisory_xact_lock_shared({GATE}); fresh :=")
 
     def run():
-        with function(laid_database, "accounts_audit_digest", slow):
-            batches = [
-                Beside(lambda: write_for_both(mill, rival_mill)),
-                Beside(lambda: write_for_both(rival_mill, mill)),
-            ]
+        with function(laid_database, "accounts_audit_add", held):
+            with shut_gate(laid_database):
+                batches = [
+                    Beside(lambda: write_for_both(mill, rival_mill)),
+                    Beside(lambda: write_for_both(rival_mill, mill)),
+                ]
+                wait_until(lambda: laid_database.waiting() == len(batches), what="both wait")
             return [type(batch.error()) for batch in batches]
 
     return run

@@ -48,7 +48,7 @@ PROCESSES = {
 STEPS = {"certificates", "migrate"}
 FOREIGN = {"postgres", "redis", "proxy"}
 KEEPERS = {"backup"}  # not in `make run`: nobody wants his trials kept
-READY_S = 60
+READY_S = 240
 
 
 # --- shape ------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ def test_each_command_starts_answers_and_ends(tmp_path):
         for one in started.values():
             assert one.process.poll() is None, one.said()
             one.process.send_signal(signal.SIGTERM)
-        codes = {name: one.process.wait(40) for name, one in started.items()}
+        codes = {name: one.process.wait(120) for name, one in started.items()}
     finally:
         for one in started.values():
             one.kill()

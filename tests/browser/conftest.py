@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.eyes import Eyes
+from tests.browser.eyes import PATIENCE_MS, Eyes
+
+expect.set_options(timeout=PATIENCE_MS)
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -59,7 +61,7 @@ def open_browser(
             reduced_motion="reduce",
             **options,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         eyes = Eyes(context.new_page(), pictures)
         opened.append((context, eyes))
         return eyes

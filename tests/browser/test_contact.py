@@ -34,7 +34,7 @@ def test_somebody_without_an_account_asks(open_browser):
     eyes.page.get_by_label("Your question").fill("Where is the button?")
     eyes.page.get_by_role("button", name="Send").click()
 
-    assert eyes.page.get_by_role("heading", name="Thank you").is_visible()
+    eyes.page.get_by_role("heading", name="Thank you").wait_for()
     eyes.look("contact-sent")
     assert ticket_words.asked(Ticket.objects.get()).subject == "Printing"
 

@@ -14,6 +14,7 @@ from invoices import reasons
 from invoices.content import Advance
 from invoices.remains import Wanted
 from invoices.services import notes
+from smartinvoicing import clock
 from tests import factories
 from tests.factories import SYSTEM, make_content, make_line
 from tests.invoices.test_links import accepted
@@ -39,7 +40,8 @@ def inside(eyes, work):
 
 
 def sold():
-    return accepted(make_content(make_line(), make_line(description="Another yarn, dyed")))
+    lines = make_line(), make_line(description="Another yarn, dyed")
+    return accepted(make_content(*lines, invoice_date=clock.karachi_date(clock.now())))
 
 
 def test_what_happened_shows_its_effect_at_once_and_becomes_a_note(eyes):

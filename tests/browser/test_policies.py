@@ -34,4 +34,4 @@ def test_sign_up_shows_the_one_tick_and_leads_to_the_texts(open_browser):
     eyes.look("policies-sign-up")
     with eyes.page.context.expect_page() as opened:
         eyes.page.get_by_role("link", name="privacy policy", exact=True).click()
-    assert opened.value.get_by_role("heading", name="Privacy policy", level=1).is_visible()
+    opened.value.get_by_role("heading", name="Privacy policy", level=1).wait_for()

@@ -35,7 +35,8 @@ with tenancy.in_tenant(uuid.UUID({tenant!r})), transaction.atomic():
     for quantity in {quantities!r}:
         line = factories.make_line(quantity=Decimal(quantity))
         try:
-            print("NUMBER", factories.make_issued(factories.make_content(line)).number)
+            content = factories.make_content(line)
+            print("NUMBER", factories.make_issued(content, at=clock.now()).number)
         except AppError as refused:
             print("REFUSED", refused.message)
             raise SystemExit(3)

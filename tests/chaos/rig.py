@@ -160,10 +160,18 @@ def hurry(tenants: Iterable[Tenant]) -> None:
             Credential.objects.filter(paced_until__gt=now).update(paced_until=now)
 
 
-def wait_settled(tenants: list[Tenant], *, seconds: float = 30) -> dict[UUID, str]:
-    """Until nothing is queued or submitting any more."""
+def wait_settled(
+    tenants: list[Tenant], *, seconds: float = 30, hurried: bool = False
+) -> dict[UUID, str]:
+    """Until nothing is queued or submitting any more. hurried: no next try waits for its time."""
+
+    def settled() -> bool:
+        if hurried:
+            hurry(tenants)
+        return not OPEN & set(states(tenants).values())
+
     wait_until(
-        lambda: not OPEN & set(states(tenants).values()),
+        settled,
         seconds=seconds,
         what=lambda: f"documents settled: {states(tenants)}",
     )

@@ -7,7 +7,6 @@ Its twin, the same threads with a sequence of PostgreSQL's, is in `tests/invoice
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from django.db import transaction
@@ -56,9 +55,8 @@ def test_killed_and_rolled_back_issues_leave_no_gap_and_no_double(fake_fbr, star
         for place in range(PROCESSES)
     ]
 
-    rig.wait_until(lambda: serials(tenant) != [], what="they are at it")
-    for victim in processes[:2]:
-        time.sleep(dice.uniform(0.1, 0.5))
+    for victim, at in zip(processes[:2], (dice.randint(1, 9), dice.randint(10, 30)), strict=True):
+        rig.wait_until(lambda at=at: len(serials(tenant)) >= at, what="they are at it")
         victim.kill()
     assert [process.wait(120) for process in processes[2:]] == [0, 0]
 

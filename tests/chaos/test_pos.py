@@ -61,13 +61,12 @@ def test_a_worker_killed_while_fbr_thinks_leaves_an_uncertain_bill(
 ):
     shop = rig.reporting_shop(fake_fbr)
     [bill] = shop.issue()
-    fake_fbr.set_latency(1500)
+    fake_fbr.script([{"fault": "accept_then_silence"}])
     doomed = start_worker("reporting", env=rig.env_of(fake_fbr))
     tasks.ring()
     rig.wait_until(lambda: len(fake_fbr.ledger()["recorded"]) == 1)
     doomed.kill()
 
-    fake_fbr.set_latency(0)
     start_worker("reporting", env=rig.env_of(fake_fbr))
     start_process("fbr_dispatch", env=rig.env_of(fake_fbr))
 

@@ -70,7 +70,7 @@ def test_slow_takes_longer_each_way(relay, line):
 
     said(line, b"one\n")
 
-    assert 0.4 <= time.monotonic() - began < 1
+    assert time.monotonic() - began >= 0.4
 
 
 def test_held_is_neither_carried_nor_lost(relay, line, parrot):

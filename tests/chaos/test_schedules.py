@@ -50,8 +50,7 @@ def test_a_storm_reports_nothing_twice_and_forgets_nothing(place, start_process,
         fake.script([])
         fake.set_latency(0)
         world.heal()
-        rig.hurry(tenants)
-        states = rig.wait_settled(tenants, seconds=60)
+        states = rig.wait_settled(tenants, seconds=60, hurried=True)
         world.end()
 
         assert len(states) == 3 * EACH * len(WAVES_S)

@@ -89,7 +89,9 @@ def begin(invoice, *, started=None):
     return attempt
 
 
-def answer_late(invoice, attempt, *, number=NUMBER, outcome=Outcome.ACCEPTED, again=False):
+def answer_late(
+    invoice, attempt, *, number=NUMBER, dated=DATED, outcome=Outcome.ACCEPTED, again=False
+):
     """FBR's answer to `attempt` is found after all."""
     if not again:
         Attempt.objects.filter(pk=attempt.pk).update(
@@ -108,7 +110,7 @@ def answer_late(invoice, attempt, *, number=NUMBER, outcome=Outcome.ACCEPTED, ag
             outcome=outcome,
             why="",
             number=number if accepted else "",
-            dated=DATED if accepted else "",
+            dated=dated if accepted else "",
         ),
         actor=SYSTEM,
         at=clock.now(),

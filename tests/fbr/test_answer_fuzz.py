@@ -341,7 +341,7 @@ def told(case, turn):
 
 
 def test_ten_thousand_spoilt_answers_are_read_neither_too_kindly_nor_too_harshly():
-    began = time.monotonic()
+    began = time.process_time()
 
     for turn, case in enumerate(cases()):
         reading = case.read()
@@ -355,7 +355,7 @@ def test_ten_thousand_spoilt_answers_are_read_neither_too_kindly_nor_too_harshly
         assert all(len(found.code) <= 20 and len(found.text) <= 500 for found in reading.codes)
         assert all(found.line is None or found.line >= 1 for found in reading.codes)
 
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("channel", ["di", "pos"])

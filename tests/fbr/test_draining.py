@@ -454,10 +454,16 @@ def test_a_slow_answer_keeps_its_lease(fbr, settings):
     assert heard(fbr)["record"] == 1
 
 
-def test_a_bell_while_the_pump_runs_is_not_lost(fbr):
+def test_a_bell_while_the_pump_runs_is_not_lost(fbr, monkeypatch):
     Business(fbr, 1, 1)
-    fbr.set_latency(400)
+    on_the_wire, go_on = threading.Event(), threading.Event()
+    carry = sending.carry
     done = []
+
+    def held(each):
+        on_the_wire.set()
+        assert go_on.wait(20)
+        return carry(each)
 
     def run():
         try:
@@ -465,11 +471,13 @@ def test_a_bell_while_the_pump_runs_is_not_lost(fbr):
         finally:
             connection.close()
 
+    monkeypatch.setattr(sending, "carry", held)
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(0.2)
+    assert on_the_wire.wait(20)
     late = Business(fbr, 2, 1)
     assert draining.drain(Pump(slots=1, actor=SENDER)) is None
+    go_on.set()
     thread.join(20)
 
     assert done == [2]

@@ -222,7 +222,7 @@ def test_reset_empties_ledger_and_script_but_keeps_tokens(fbr):
 
 
 def test_requests_at_one_time_are_counted_by_place_and_seller(fbr):
-    control(fbr, "/_latency", {"ms": 150})
+    control(fbr, "/_latency", {"ms": 1500})
     sandbox = invoice(scenarioId="SN001")
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for _ in range(4):

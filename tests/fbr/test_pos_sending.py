@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -530,12 +529,8 @@ def test_a_mended_bill_keeps_its_number_and_goes_once_more(fbr, shop, laid_datab
 def test_while_fbr_thinks_nothing_is_locked(fbr, shop):
     """The till can be changed while one of its bills is on the wire."""
     work = shop.issue()
-    fbr.set_latency(400)
     one = marked_by_hand(work)
-    began = time.monotonic()
-    shop.change(replace(SHOP, pos_id=str(shop.pos_id)))
-    waited = time.monotonic() - began
+    shop.change(replace(SHOP, pos_id=str(shop.pos_id)))  # a lock would be LockNotAvailable
     sending.conclude([sending.carry(one)], SENDER)
 
-    assert waited < 0.4
     assert shop.invoice(work).state == State.ACCEPTED

@@ -27,8 +27,8 @@ def portal(client, business, owner):
 def held(inside):
     """A quarantine of two hours ago, with one document that waits."""
     factories.make_credential(LegalEntity.objects.get(), "a token that is long enough")
-    invoice = factories.make_issued()
     long_ago = clock.now() - timedelta(hours=3)
+    invoice = factories.make_issued(at=long_ago)
     quarantine.begin(
         lost_from=long_ago,
         lost_until=long_ago + timedelta(hours=1),
@@ -61,14 +61,16 @@ def test_without_a_restore_there_is_nothing(portal, inside):
 def test_a_member_ends_it_and_the_gap_stays_to_be_seen(portal, held):
     row = Quarantine.objects.get()
 
-    answer = portal.post(PAGE, nothing_listed(row, last_numbers="INV-2026-000040"))
+    answer = portal.post(
+        PAGE, nothing_listed(row, last_numbers=held.number.replace("000001", "000040"))
+    )
 
     assert answer.status_code == 302
     row.refresh_from_db()
     assert row.resumed_by.startswith("user:")
     assert NumberGap.objects.filter(last=40).exists()
     page = portal.get(PAGE).content.decode()
-    assert "INV-2026-000002 … 000040" in page
+    assert f"{held.number.replace('000001', '000002')} … 000040" in page
     assert not LostReport.objects.exists()
 
 

@@ -313,7 +313,7 @@ def test_the_coach_says_which_number_goes_and_until_when(two, doubted):
         actor=actor,
         at=clock.now(),
     )
-    answer_late(doubted, old)
+    answer_late(doubted, old, dated=f"{clock.karachi(clock.now()):%Y-%m-%d %H:%M:%S}")
     address = reverse("fbr:double", args=[doubted.pk])
 
     page = text_of(two[0].get(address))

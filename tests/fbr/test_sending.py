@@ -158,7 +158,11 @@ def test_an_accepted_document_leaves_its_evidence(fbr, mill):
     done = mill.work(work)
     assert (done.state, done.lease_until, done.leased_by) == ("done", None, "")
     assert done.done_at == attempt.finished_at
-    steps = mill.inside(lambda: list(InvoiceEvent.objects.values_list("was", "became", "actor")))
+    steps = mill.inside(
+        lambda: list(
+            InvoiceEvent.objects.order_by("at", "id").values_list("was", "became", "actor")
+        )
+    )
     assert steps == [
         ("draft", "queued", "system:test"),
         ("queued", "submitting", "system:fbr.send"),
@@ -172,7 +176,7 @@ def test_an_accepted_document_leaves_its_evidence(fbr, mill):
 def test_nothing_is_open_across_the_wire(fbr, mill):
     """While FBR thinks, the row says so to everybody, and no lock is held."""
     work = mill.issue()
-    fbr.set_latency(600)
+    fbr.set_latency(1500)
     sender = threading.Thread(target=in_thread, args=(lambda: mill.send(work),))
     sender.start()
     until(lambda: posts(fbr) or fbr.summary()["in_flight"])
@@ -815,7 +819,7 @@ def test_eight_threads_with_fifty_messages_each_make_one_post(fbr, mill):
 def test_the_caps_are_kept_by_whoever_sends(fbr, transactional_db, settings):
     settings.FBR_CONCURRENCY = 4
     settings.FBR_CONCURRENCY_PER_CREDENTIAL = 2
-    fbr.set_latency(120)
+    fbr.set_latency(500)
     businesses = [Business(fbr, number) for number in range(3)]
     works = {one: [one.issue() for _ in range(4)] for one in businesses}
     open_ = sum(len(rows) for rows in works.values())

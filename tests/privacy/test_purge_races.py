@@ -15,6 +15,7 @@ from accounts.services import mailing
 from privacy import rules
 from privacy.models import LegalHold, PurgeFile, PurgeKind
 from privacy.services import purging, retention
+from tests.chaos.rig import wait_until
 from tests.factories import AT
 from tests.privacy import purge_cast
 from tests.privacy.purge_cast import DUE
@@ -33,41 +34,46 @@ def _purge_signs_in(settings, role_urls):
 # --- P6: a hold that comes in the middle ----------------------------------------------------------
 
 
-def placed_meanwhile(monkeypatch, point, tenant, *, table=rules.DOCUMENT, **covered):
+@pytest.fixture
+def placed_meanwhile(monkeypatch, laid_database):
     """A hold is placed from another connection while the first batch of `table` is at `point`."""
-    threads, seen = [], []
 
-    def place():
-        try:
-            hold(tenant, **covered)
-        finally:
-            connection.close()
+    def arrange(point, tenant, *, table=rules.DOCUMENT):
+        threads, seen = [], []
 
-    def at_point(name):
-        if name == point and not threads:
-            threads.append(Thread(target=place))
-            threads[0].start()
-            threads[0].join(timeout=0.5)
-            seen.append(threads[0].is_alive())
+        def place():
+            try:
+                hold(tenant)
+            finally:
+                connection.close()
 
-    def delete_documents(cursor, run, rule, *args, **kwargs):
-        is_meant = rule.table == table
-        monkeypatch.setattr(purging, "crashpoint", at_point if is_meant else lambda name: None)
-        delete(cursor, run, rule, *args, **kwargs)
+        def at_point(name):
+            if name == point and not threads:
+                threads.append(Thread(target=place))
+                threads[0].start()
+                wait_until(lambda: not threads[0].is_alive() or laid_database.waiting())
+                seen.append(threads[0].is_alive())
 
-    delete = purging._delete
-    monkeypatch.setattr(purging, "_delete", delete_documents)
-    return threads, seen
+        def delete_documents(cursor, run, rule, *args, **kwargs):
+            is_meant = rule.table == table
+            monkeypatch.setattr(purging, "crashpoint", at_point if is_meant else lambda name: None)
+            delete(cursor, run, rule, *args, **kwargs)
+
+        delete = purging._delete
+        monkeypatch.setattr(purging, "_delete", delete_documents)
+        return threads, seen
+
+    return arrange
 
 
 @pytest.mark.parametrize("point", ["purge.files_gone", "purge.deleted", "purge.noted"])
 def test_a_hold_that_comes_during_a_batch_keeps_the_rest(
-    business, it_is, small_batches, monkeypatch, point
+    business, it_is, small_batches, placed_meanwhile, point
 ):
     ids = purge_cast.make_documents(business, 6)
     it_is(DUE)
     run = purge_cast.agreed(DUE)
-    threads, waited = placed_meanwhile(monkeypatch, point, business)
+    threads, waited = placed_meanwhile(point, business)
 
     assert retention.run(run, at=DUE)
 
@@ -97,10 +103,10 @@ def letters(business, settings):
 
 
 def test_a_hold_that_comes_while_rows_beside_the_wall_go_keeps_the_rest(
-    business, letters, monkeypatch
+    business, letters, placed_meanwhile
 ):
     table = OutgoingMail._meta.db_table
-    threads, waited = placed_meanwhile(monkeypatch, "purge.deleted", business, table=table)
+    threads, waited = placed_meanwhile("purge.deleted", business, table=table)
 
     assert retention.run(letters, at=letters.began_at)
 
@@ -110,11 +116,11 @@ def test_a_hold_that_comes_while_rows_beside_the_wall_go_keeps_the_rest(
 
 
 def test_twin_without_their_lock_the_hold_is_there_before_the_batch_ends(
-    business, letters, monkeypatch
+    business, letters, placed_meanwhile, monkeypatch
 ):
     table = OutgoingMail._meta.db_table
     monkeypatch.setattr(purging, "_wait_for_holds", lambda cursor, tenant_id: None)
-    _threads, waited = placed_meanwhile(monkeypatch, "purge.deleted", business, table=table)
+    _threads, waited = placed_meanwhile("purge.deleted", business, table=table)
 
     assert retention.run(letters, at=letters.began_at)
 
@@ -128,7 +134,7 @@ def laid_anew(laid_database):
 
 
 def test_twin_without_the_lock_a_covered_row_is_lost(
-    laid_anew, business, it_is, small_batches, monkeypatch
+    laid_anew, business, it_is, small_batches, placed_meanwhile
 ):
     """The hold is in force before the batch ends, and the batch takes what it covers."""
     purge_cast.make_documents(business, 2)
@@ -136,7 +142,7 @@ def test_twin_without_the_lock_a_covered_row_is_lost(
     run = purge_cast.agreed(DUE)
     with laid_anew.cursor() as cursor:
         cursor.execute("ALTER TABLE privacy_legalhold DISABLE TRIGGER legal_hold_guard")
-    threads, waited = placed_meanwhile(monkeypatch, "purge.deleted", business)
+    threads, waited = placed_meanwhile("purge.deleted", business)
 
     assert retention.run(run, at=DUE)
 

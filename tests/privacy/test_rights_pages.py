@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from statistics import median
 from time import perf_counter
 
 import pytest
@@ -216,7 +215,7 @@ def test_the_form_takes_the_same_time_for_everybody(client, business, settings):
         times[True].append(seconds(known.email))
         times[False].append(seconds(f"nobody{number}@example.com"))
 
-    fast, slow = sorted([median(times[True]), median(times[False])])
+    fast, slow = sorted([min(times[True]), min(times[False])])
     assert slow < fast * 1.5 + 0.02
 
 
@@ -547,7 +546,7 @@ def test_each_look_at_the_words_is_written_down(client, owner, desk):
 
 
 def test_an_officer_works_a_request_from_the_desk(client, owner, desk):
-    request = cast.proved(owner, RequestType.RECTIFICATION)
+    request = cast.proved(owner, RequestType.RECTIFICATION, at=clock.now())
     desk()
 
     client.post(deed(request, "look"))
