@@ -39,13 +39,16 @@ def inside(eyes, work):
         return work()
 
 
-def sold():
+def sold(at=factories.AT):
     lines = make_line(), make_line(description="Another yarn, dyed")
-    return accepted(make_content(*lines, invoice_date=clock.karachi_date(clock.now())))
+    content = make_content(*lines, invoice_date=clock.karachi_date(at))
+    invoice = factories.make_issued(content, at=at)
+    factories.accept(invoice)
+    return invoice
 
 
 def test_what_happened_shows_its_effect_at_once_and_becomes_a_note(eyes):
-    invoice = inside(eyes, sold)
+    invoice = inside(eyes, lambda: sold(clock.now()))  # a note has 180 days
     page = eyes.page
     eyes.visit(f"/invoices/{invoice.pk}/note/")
     assert not page.get_by_label("How many of Cotton yarn came back").is_visible()
