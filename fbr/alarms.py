@@ -22,6 +22,7 @@ UNCERTAIN_LONG: Final = 24 * _HOUR
 UNCERTAIN_MANY: Final = 8  # one outage makes no more than may fly at once
 CANCEL_LONG: Final = 72 * _HOUR
 LEASE_NEWS: Final = 15 * _MINUTE
+TWICE_NEWS: Final = 24 * _HOUR
 SILENT: Final = 3 * _MINUTE
 MAIL_LONG: Final = 15 * _MINUTE
 ANCHOR_LONG: Final = 2 * _HOUR
@@ -63,6 +64,7 @@ class Figures:
 
     states:     documents in the states that must not last.
     waiting:    queued work by its hold; `none` and `bulk` where nothing holds it.
+    rehearsed_at, drill_faults: the last rehearsal that found nothing; what the newest one found.
     hanging:    sends whose lease ran out and which nobody swept yet.
     since:      when this installation was armed: before it nothing could be late.
     """
@@ -76,11 +78,14 @@ class Figures:
     mail: Count = Count()
     leases_expired: int = 0
     lease_expired_at: datetime | None = None
+    numbers_twice: int = 0
+    number_twice_at: datetime | None = None
     lines: tuple[Line, ...] = ()
     anchored_at: datetime | None = None
     audit_is_right: bool | None = None
     backed_up_at: datetime | None = None
     rehearsed_at: datetime | None = None
+    drill_faults: int = 0
     skew_ms: int = 0
     ntp_skew_ms: int | None = None
     clock_holds: bool = False
@@ -122,6 +127,9 @@ def _of_sending(figures: Figures) -> Iterator[Finding]:
         yield (AlertKind.LEASES_EXPIRED, "unswept"), {"count": figures.hanging.n}
     if last is not None and at - last < LEASE_NEWS:
         yield (AlertKind.LEASES_EXPIRED, ""), {"in all": figures.leases_expired}
+    twice = figures.number_twice_at
+    if twice is not None and at - twice < TWICE_NEWS:
+        yield (AlertKind.NUMBER_TWICE, ""), {"in all": figures.numbers_twice}
     if not figures.is_armed:
         yield (AlertKind.DISARMED, ""), {}
 
@@ -147,6 +155,8 @@ def _of_keeping(figures: Figures) -> Iterator[Finding]:
         begun = last or figures.since
         if begun is not None and figures.at - begun > limit:
             yield (kind, ""), {"last": f"{last:%Y-%m-%d %H:%M} UTC" if last else "never"}
+    if figures.drill_faults:
+        yield (AlertKind.DRILL_FAILED, ""), {"faults": figures.drill_faults}
     if figures.audit_is_right is False:
         yield (AlertKind.AUDIT_BROKEN, ""), {}
 

@@ -86,10 +86,39 @@ def sure_from(invoice: Invoice) -> datetime:
 
 def said_yes(invoice: Invoice) -> Evidence | None:
     """FBR's own acceptance that came late, if there is one; the newest of several."""
-    found = Evidence.objects.filter(
+    return _late_yes(invoice).order_by("-at", "-id").first()
+
+
+def said_yes_to_this(invoice: Invoice) -> Evidence | None:
+    """The same, of the very text that the document has now: nothing was changed since."""
+    return _yes_to_this(invoice).order_by("-at", "-id").first()
+
+
+def is_of_another_text(invoice: Invoice, fbr_number: str) -> bool:
+    """Whether FBR gave this number to the document as it was before somebody changed it."""
+    is_given = _late_yes(invoice).filter(fbr_number=fbr_number).exists()
+    return is_given and not _yes_to_this(invoice).filter(fbr_number=fbr_number).exists()
+
+
+def taken_works(invoice: Invoice) -> list[Outbox]:
+    """The versions that FBR took, as its late answers say, with their bytes."""
+    taken = _late_yes(invoice).values("attempt__work_id")
+    return list(Outbox.objects.filter(pk__in=taken).order_by("version"))
+
+
+def _late_yes(invoice: Invoice) -> QuerySet[Evidence]:
+    return Evidence.objects.filter(
         invoice=invoice, kind=EvidenceKind.LATE_ANSWER, outcome=Outcome.ACCEPTED
     )
-    return found.order_by("-at", "-id").first()
+
+
+def _yes_to_this(invoice: Invoice) -> QuerySet[Evidence]:
+    """A save raises the version of the document: then its newest work is no longer its text."""
+    newest = Outbox.objects.filter(invoice=invoice).order_by("-version")
+    work = newest.values_list("version", "body_sha256").first()
+    if work is None or work[0] != invoice.version:
+        return Evidence.objects.none()
+    return _late_yes(invoice).filter(attempt__body_sha256=work[1])
 
 
 def second_numbers(invoice: Invoice) -> list[Evidence]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -70,6 +70,21 @@ def compare(ours: Facts, theirs: Facts) -> tuple[int, frozenset[str]]:
     reached = sum(_WEIGHTS[name] * share for name, share in told.items())
     differs = frozenset(name for name, share in told.items() if share < _ALL)
     return reached // max(weight, _LEAST), differs
+
+
+def may_be_one(ours: Facts, theirs: Facts) -> bool:
+    """Whether both may be one sale: of one number, or written twice, on one day or the next."""
+    points, differs = compare(replace(ours, number=""), theirs)
+    if "seller" in differs:
+        return False
+    if _equal(ours.number.casefold(), theirs.number.casefold()):
+        return True
+    speaks = (
+        _buyer(ours, theirs),
+        _day(ours.dated_on, theirs.dated_on),
+        _amount(ours.value, theirs.value),
+    )
+    return points >= LIKELY and 0 not in speaks
 
 
 def candidates(ours: Facts, rows: Mapping[UUID, Facts], *, most: int = 3) -> list[Match]:

@@ -150,7 +150,7 @@ def _of_spell(spell: OfflineSpell, at: datetime) -> Row:
         "tone": tone,
         "icon": "turning",
         "title": _("Reporting what was issued offline."),
-        "text": text,
+        "text": f"{text} {_refused(spell)}".strip(),
         "progress": progress(spell, at=at),
     }
 
@@ -163,10 +163,10 @@ def _drained(spell: OfflineSpell, took: timedelta) -> Row:
         spell.reported,
     )
     return {
-        "tone": "ok" if not spell.refused else "attention",
-        "icon": "check-circle" if not spell.refused else "alert",
+        "tone": "ok",
+        "icon": "check-circle",
         "title": _("FBR answers again."),
-        "text": f"{text % about} {_refused(spell)}".strip(),
+        "text": text % about,
         "progress": None,
     }
 
@@ -184,11 +184,11 @@ def _refused(spell: OfflineSpell) -> str:
 
 def progress(spell: OfflineSpell, *, at: datetime) -> Row:
     """For ui/progress.html: how many of those issued offline FBR has, and how long it takes."""
-    done = spell.reported + spell.refused
+    done = spell.reported
     took = None
     if spell.outage.restored_at is not None:
         took = deadlines.time_left(
-            left=max(0, spell.documents - done),
+            left=max(0, spell.documents - done - spell.refused),
             done=done,
             restored_at=spell.outage.restored_at,
             at=at,
@@ -245,13 +245,15 @@ def offline(invoice: Invoice, *, at: datetime) -> Row | None:
     }
     if invoice.state in REPORTED and invoice.accepted_at is not None:
         return shown | _arrived(invoice.accepted_at, last.deadline)
-    if invoice.state not in spells.WAITING:
+    if invoice.state not in spells.OWED:
         return shown
     shown["url"] = reverse("fbr:offline", args=[invoice.pk])
-    if last.deadline is None:
+    is_refused = invoice.state == State.REJECTED
+    deadline = outages.deadline_of(invoice) if is_refused else last.deadline
+    if deadline is None:
         text = _("FBR must have it within 24 hours of answering again. It goes by itself.")
         return shown | {"tone": "wait", "text": text}
-    clock_row = running(last.deadline, at=at)
+    clock_row = running(deadline, at=at)
     return shown | {"tone": clock_row["tone"], "text": _waits(invoice), "clock": clock_row}
 
 
@@ -266,4 +268,6 @@ def _arrived(accepted_at: datetime, deadline: datetime | None) -> Row:
 def _waits(invoice: Invoice) -> str:
     if invoice.state == State.UNCERTAIN:
         return _("FBR answers again. Settle first whether FBR has it; the clock runs meanwhile.")
+    if invoice.state == State.REJECTED:
+        return _("FBR refused it. Correct it and issue it again; the clock runs meanwhile.")
     return _("FBR answers again. It goes by itself; see below what it waits for.")

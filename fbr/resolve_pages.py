@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts import selectors as people
 from accounts.access import Actor
 from accounts.enums import Permission
-from fbr import doubts, windows
+from fbr import answer_pages, doubts, windows
 from fbr.matching import Match
 from fbr.models import Attempt, Claim, Evidence, Statement, StatementRow
 from fbr.models.evidence import EvidenceKind
 from fbr.outcomes import Hold, Outcome
 from fbr.resolve_forms import ReleaseForm
-from fbr.services import statements
+from fbr.services import losses, statements
 from fbr.services.statements import Beside, Candidate
 from invoices import pages as invoice_pages
 from invoices.enums import State
@@ -246,7 +246,12 @@ def panel_of(invoice: Invoice, hold: str | None, actor: Actor, *, at: datetime) 
     """What the page of a document says about its doubt; None where there is none."""
     if invoice.state == State.UNCERTAIN:
         return _doubt_card(invoice, actor, at)
-    if invoice.state == State.QUEUED and hold == Hold.DUPLICATE_SUSPECT:
+    is_suspect = invoice.state == State.QUEUED and hold == Hold.DUPLICATE_SUSPECT
+    if is_suspect or invoice.state == State.REJECTED:
+        answer = doubts.said_yes(invoice)
+        if answer is not None:
+            return answer_pages.card(invoice, answer, actor)
+    if is_suspect:
         return _suspect_card(invoice, actor, at)
     if doubts.second_numbers(invoice):
         return {
@@ -288,24 +293,8 @@ def _doubt_card(invoice: Invoice, actor: Actor, at: datetime) -> Row:
 
 
 def _suspect_card(invoice: Invoice, actor: Actor, at: datetime) -> Row:
-    answer = doubts.said_yes(invoice)
-    may_settle = actor.may(Permission.SETTLE)
-    if answer is not None:
-        words = _("FBR answered late: it has this document, as %(number)s. It is not sent again.")
-        settle = {
-            "label": _("Take FBR's number"),
-            "url": reverse("fbr:settle_answer", args=[invoice.pk]),
-            "post": True,
-            "kind": "primary",
-        }
-        return {
-            "title": _("FBR has it already"),
-            "icon": "copy",
-            "tone": "danger",
-            "sentences": [words % {"number": answer.fbr_number}],
-            "actions": [settle] if may_settle else [],
-        }
     twins = doubts.twins_of(invoice, at=at)
+    lost = losses.reported_before(invoice)
     void = {
         "label": _("Void this one"),
         "url": reverse("fbr:void", args=[invoice.pk]),
@@ -318,10 +307,11 @@ def _suspect_card(invoice: Invoice, actor: Actor, at: datetime) -> Row:
         "icon": "copy",
         "tone": "attention",
         "sentences": [
-            _("It was written twice, or sold twice: only you know. FBR would count both.")
+            _("It was written twice, or sold twice: only you know. FBR would count both."),
+            *([_lost_words()] if lost else []),
         ],
-        "facts": [_twin(twin) for twin in twins],
-        "actions": [void] if may_settle else [],
+        "facts": [*(_twin(twin) for twin in twins), *(_lost(row) for row in lost)],
+        "actions": [void] if actor.may(Permission.SETTLE) else [],
         "release": reverse("fbr:release_duplicate", args=[invoice.pk]) if may_issue else "",
         "form": ReleaseForm(),
     }
@@ -334,6 +324,20 @@ def _twin(twin: Invoice) -> Row:
         "value": f"{twin.number}, {karachi_date(twin.invoice_date)}, {rupees(twin.total)}",
         "url": twin.get_absolute_url(),
     }
+
+
+def _lost_words() -> str:
+    return _(
+        "FBR's list has one like it from the time that a restore of our database lost. If it is"
+        " that one, void this one: the sale counts already, under FBR's number."
+    )
+
+
+def _lost(row: StatementRow) -> Row:
+    said = [row.fbr_number]
+    said += [karachi_date(row.dated_on)] if row.dated_on is not None else []
+    said += [rupees(row.value)] if row.value is not None else []
+    return {"name": _("In FBR's list"), "value": ", ".join(said)}
 
 
 # --- twice at FBR -----------------------------------------------------------------------------

@@ -86,6 +86,7 @@ def _settle_page(
         "evidence": resolve_pages.evidence_rows(evidence),
         "proofs": resolve_pages.proof_facts(evidence),
         "has_answer": doubts.said_yes(invoice) is not None,
+        "answer_fits": doubts.said_yes_to_this(invoice) is not None,
         "claim": resolve_pages.claim_card(claim, request.actor, sure_from=sure_from, at=at),
         "candidates": [
             resolve_pages.candidate_row(invoice, each) for each in statements.candidates_of(invoice)

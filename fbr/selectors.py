@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, models, transaction
+from django.db.models import Case, Exists, OuterRef, Q, When
 
 from accounts import tenancy
 from accounts.models import LegalEntity
-from fbr.models import Attempt, Credential, Outbox, ScenarioRun
+from fbr.models import Attempt, Credential, Evidence, Outbox, ScenarioRun
 from fbr.models.work import WorkState
-from fbr.outcomes import Hold
+from fbr.outcomes import Hold, Outcome
 from invoices.enums import ListName, Registration, State
 from invoices.models import (
     Buyer,
@@ -27,6 +28,8 @@ from invoices.models import (
 )
 from smartinvoicing import arming
 from smartinvoicing.errors import NotFound
+
+_NOT_RECORDED: Final = (Outcome.REJECTED, Outcome.RETRYABLE, Outcome.AUTH)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,21 @@ def attempts_of(invoice: Invoice) -> models.QuerySet[Attempt]:
 def latest_attempts_of(invoice: Invoice, *, most: int) -> list[Attempt]:
     """The last ones, oldest first: while FBR is away there can be hundreds."""
     return list(attempts_of(invoice).reverse()[:most])[::-1]
+
+
+def recorded_send(invoice: Invoice) -> Attempt | None:
+    """The send that FBR recorded: the one that it answered with the number of `invoice`.
+
+    Where no answer names it, the first that FBR may have recorded: people may have been wrong when
+    they said of it that FBR does not have it.
+    """
+    late = Evidence.objects.filter(
+        attempt=OuterRef("pk"), fbr_number=invoice.fbr_number, outcome=Outcome.ACCEPTED
+    )
+    is_answered = Q(outcome=Outcome.ACCEPTED) | Exists(late)
+    sends = Attempt.objects.filter(invoice=invoice).exclude(outcome__in=_NOT_RECORDED)
+    rank = Case(When(is_answered, then=0), default=1)
+    return sends.defer("answer").order_by(rank, "started_at", "id").first()
 
 
 def open_work(invoice: Invoice) -> Outbox | None:

@@ -94,6 +94,12 @@ def newest(kind: Happening) -> InstallationEvent | None:
     return InstallationEvent.objects.filter(kind=kind).order_by("-at", "-id").first()
 
 
+def rehearsed() -> InstallationEvent | None:
+    """The last rehearsal of a restore that found nothing wrong: the others prove nothing."""
+    events = InstallationEvent.objects.filter(kind=Happening.DRILLED, facts__faults=[])
+    return events.order_by("-at", "-id").first()
+
+
 # --- deeds, as `owner` ------------------------------------------------------------------------
 
 

@@ -77,13 +77,17 @@ WHERE coalesce(o.states, '') <> CASE i.state
     WHEN 'queued' THEN 'waiting' WHEN 'submitting' THEN 'sending' WHEN 'uncertain' THEN 'stopped'
     ELSE '' END
 
+-- Each save raises the version: only what is not issued, or not issued again, may be ahead of FBR.
 UNION ALL
 SELECT 'states', 'invoice', i.id::text,
        'version ' || i.version || ', but its newest work is ' || coalesce(n.version::text, 'none')
 FROM i LEFT JOIN (
     SELECT w.invoice_id, max(w.version) AS version FROM w GROUP BY 1
 ) n ON n.invoice_id = i.id
-WHERE coalesce(n.version, 0) <> i.version
+WHERE CASE
+    WHEN i.state = 'draft' THEN n.version IS NOT NULL
+    WHEN i.state IN ('rejected', 'void') THEN coalesce(n.version, 0) NOT BETWEEN 1 AND i.version
+    ELSE coalesce(n.version, 0) <> i.version END
 
 UNION ALL
 SELECT 'states', 'work', w.id::text,

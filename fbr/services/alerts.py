@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 CLAIM: Final = timedelta(minutes=5)
 LEASE_EXPIRED: Final = "lease_expired"
+NUMBER_TWICE: Final = "number_twice"
 
 
 def set_off(kind: AlertKind, key: str = "", *, at: datetime, **details: Any) -> None:

@@ -65,11 +65,11 @@ def window_of(invoice: Invoice) -> Window | None:
     if invoice.state not in REPORTED or invoice.accepted_at is None:
         return None
     is_said = windows.read_dated(invoice.fbr_dated) is not None
-    last = None if is_said else selectors.attempts_of(invoice).defer("answer").last()
+    sent = None if is_said else selectors.recorded_send(invoice)
     return windows.window_of(
         dated=invoice.fbr_dated,
         accepted_at=invoice.accepted_at,
-        sent_at=last.started_at if last else None,
+        sent_at=sent.started_at if sent else None,
         ends_with_month=settings.FBR_CANCEL_ENDS_WITH_MONTH,
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from fbr.services import losses
 from invoices.models import Invoice
 
 FRESH: Final = timedelta(hours=24)
@@ -22,6 +23,12 @@ WHERE i.tenant_id = %(tenant)s AND i.fingerprint = %(fingerprint)s AND i.id <> %
   AND (i.client_reference = '' OR %(reference)s = '')
 ORDER BY i.accepted_at DESC NULLS FIRST LIMIT 1
 """
+
+
+def is_suspect(invoice: Invoice) -> bool:
+    """Whether FBR may have it already: as another document of ours, or as one that we lost."""
+    is_twin = twin_of(invoice, invoice.fingerprint) is not None
+    return is_twin or bool(losses.reported_before(invoice))
 
 
 def twin_of(invoice: Invoice, fingerprint: str) -> UUID | None:

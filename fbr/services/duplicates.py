@@ -21,8 +21,9 @@ from fbr.models import Outbox
 from fbr.models.evidence import EvidenceKind
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
-from fbr.services import credentials
+from fbr.services import credentials, losses
 from fbr.services.proving import LONGEST_NOTE, evidence_row, locked, problem
+from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
 from smartinvoicing.errors import RuleViolation, StateConflict
@@ -70,7 +71,28 @@ def release_duplicate(*, invoice: Invoice, reason: str, actor: Actor, at: dateti
         document,
         at=at,
         twins=[str(twin.pk) for twin in twins],
+        lost=[str(row.pk) for row in losses.reported_before(document)],
     )
+    notices.clear(NoticeKind.DUPLICATE_SUSPECT, document, at=at)
+
+
+@transaction.atomic
+def reopen(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
+    """FBR has it as it was before it was changed: what waits goes no more and can be written anew.
+
+    After:  it is REJECTED; issued as FBR has it, it takes FBR's number.
+    Raises: NotAllowed; StateConflict where FBR has no other text of it.
+    """
+    allow(actor, Permission.SETTLE)
+    document = locked(invoice, State.QUEUED)
+    if doubts.said_yes(document) is None or doubts.said_yes_to_this(document) is not None:
+        raise StateConflict(_("FBR is not known to have this document in other words."))
+    work = Outbox.objects.defer("body").get(invoice=document, state=WorkState.WAITING)
+    done = {"state": WorkState.DONE, "done_at": at, "lease_until": None, "leased_by": ""}
+    rows.update(Outbox, where={"id": work.pk}, to=done)
+    note = _("FBR has it as it was before it was changed.")
+    for step in (State.SUBMITTING, State.REJECTED):
+        lifecycle.transition(document, step, actor=actor, at=at, note=note)
     notices.clear(NoticeKind.DUPLICATE_SUSPECT, document, at=at)
 
 

@@ -8,6 +8,7 @@ a business, so that all answers are of one moment and work under way is no findi
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from django.db import connection, models, transaction
 from accounts import tenancy
 from accounts.models import Heartbeat
 from accounts.services import housekeeping, verifying
+from fbr.models import AlertKind
+from fbr.services import alerts
 from smartinvoicing import clock
 from smartinvoicing.classified import Retention
 
@@ -233,6 +236,12 @@ def check(*, at: datetime) -> list[Finding] | None:
     found = list(walk(with_trail=False))
     for finding in found:
         logger.error("invariants.broken", extra={"finding": str(finding)})
+    rules = Counter(finding.rule for finding in found)
+    alerts.compare(
+        {(AlertKind.INVARIANTS_BROKEN, rule): {"findings": n} for rule, n in rules.items()},
+        among=frozenset({AlertKind.INVARIANTS_BROKEN}),
+        at=at,
+    )
     housekeeping.beat(NAME, at=at)
     return found
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit, selectors
 from accounts.access import Actor, allow
 from accounts.enums import AuditAction, Permission
 from accounts.models import LegalEntity
-from fbr import channels
+from fbr import channels, doubts
 from fbr.models import Credential, Outbox
 from fbr.outcomes import Hold
 from fbr.services import circumstances, credentials, duplicates, outages, tills
@@ -48,18 +50,20 @@ def issue(
         lines = _locked_lines(invoice)
     entity = entity or LegalEntity.objects.get(pk=invoice.legal_entity_id)
     frozen = freezing.freeze(invoice, lines, entity, at=at)
-    version = invoice.version + 1
-    is_offline = outages.is_away(invoice.environment, invoice.channel)
-    also = {**frozen, "version": version, "issued_offline": is_offline}
+    was, due = invoice.state, outages.deadline_of(invoice)
+    is_offline = invoice.issued_offline or outages.is_away(invoice.environment, invoice.channel)
+    also = {**frozen, "version": invoice.version + 1, "issued_offline": is_offline}
     lifecycle.transition(invoice, State.QUEUED, actor=actor, at=at, also=also)
     till = tills.for_issue(invoice)
-    body = channels.dialect_of(invoice.channel).body_of(invoice, lines)
+    body = _body_of(invoice, lines, is_again=was == State.REJECTED)
     credential = credentials.for_issue(entity, invoice.environment, till_id=invoice.till_id)
     hold = tills.hold_of(till, credential)
-    if not is_repeat and circumstances.twin_of(invoice, invoice.fingerprint):
+    if not is_repeat and circumstances.is_suspect(invoice):
         hold = Hold.DUPLICATE_SUSPECT
         duplicates.suspected(invoice, at)
-    return queue(invoice, body, credential=credential, hold=hold, lines=len(lines), actor=actor)
+    return queue(
+        invoice, body, credential=credential, hold=hold, lines=len(lines), actor=actor, deadline=due
+    )
 
 
 def queue(
@@ -70,12 +74,14 @@ def queue(
     hold: str,
     lines: int,
     actor: Actor,
+    deadline: datetime | None = None,
     **details: Any,
 ) -> Outbox:
     """The bytes of a document that has just become QUEUED, for the worker; and the audit's line.
 
-    hold:    why it waits, "" when it may go at once.
-    details: what the audit says besides.
+    hold:     why it waits, "" when it may go at once.
+    deadline: that of an earlier version, where it was issued offline.
+    details:  what the audit says besides.
     """
     work = Outbox(
         tenant_id=invoice.tenant_id,
@@ -88,6 +94,7 @@ def queue(
         body_sha256=hashlib.sha256(body).hexdigest(),
         lines=lines,
         hold_reason=hold,
+        deadline=deadline,
         made_at=invoice.state_at,
         run_after=invoice.state_at,
     )
@@ -103,6 +110,31 @@ def queue(
     with selectors.open_only():
         rows.insert(work, issued)
     return work
+
+
+def _body_of(invoice: Invoice, lines: Sequence[InvoiceLine], *, is_again: bool) -> bytes:
+    """The bytes to send; of a document that FBR took after all, the very bytes that it took.
+
+    What the customer has is what FBR has: nothing else is issued under this number then.
+
+    Raises: StateConflict when the document says something else now.
+    """
+    body_of = channels.dialect_of(invoice.channel).body_of
+    taken = doubts.taken_works(invoice) if is_again else []
+    for work in taken:
+        then = copy(invoice)
+        then.state_at = work.made_at  # a till's bill bears the hour of its issue
+        if body_of(then, lines) == bytes(work.body):
+            return bytes(work.body)
+    if taken:
+        raise StateConflict(
+            _(
+                "FBR answered late: it has this document as it was before it was changed. Write it"
+                " again as it was sent then and issue it; it is not sent, it takes FBR's number."
+                " Correct it by a note afterwards."
+            )
+        )
+    return body_of(invoice, lines)
 
 
 def _locked_lines(invoice: Invoice) -> list[InvoiceLine]:

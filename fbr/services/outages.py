@@ -13,12 +13,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from accounts import tenancy
 from fbr import channels, deadlines
-from fbr.models import Breaker, Cause, Outage, Reach
+from fbr.models import Breaker, Cause, Outage, Outbox, Reach
 from fbr.services import spells
+from invoices.models import Invoice
 from smartinvoicing import arming
 from smartinvoicing.http import LineDown, open_line
 
@@ -54,6 +55,23 @@ def is_away(environment: str, channel: str) -> bool:
         cursor.execute(_IS_AWAY, asked)
         row = cursor.fetchone()
     return bool(row and row[0])
+
+
+def deadline_of(invoice: Invoice) -> datetime | None:
+    """Until when FBR must have the next version of a document; None for one never issued offline.
+
+    The day of grace began for its first version and begins anew for none: that FBR refused one was
+    an answer too.
+    """
+    if not invoice.issued_offline:
+        return None
+    last = Outbox.objects.filter(invoice=invoice).defer("body").order_by("version").last()
+    if last is None or last.deadline is not None:
+        return last.deadline if last else None
+    line = Outage.objects.filter(environment=last.environment, channel=last.channel)
+    since = line.filter(restored_at__gt=last.made_at).aggregate(first=Min("restored_at"))["first"]
+    answered = [at for at in (since, last.done_at) if at is not None]
+    return deadlines.deadline_after(min(answered)) if answered else None
 
 
 def look(*, at: datetime) -> None:

@@ -27,7 +27,7 @@ from fbr.models import Attempt, Claim, Evidence, Outbox, StatementRow
 from fbr.models.evidence import EvidenceKind, Verdict
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Hold, Outcome, Reading
-from fbr.services import claiming, doubles, duplicates
+from fbr.services import alerts, claiming, doubles, duplicates
 from fbr.services.proving import (
     LONGEST_NOTE,
     copy_it,
@@ -46,6 +46,11 @@ from smartinvoicing.pg import rows
 logger = logging.getLogger(__name__)
 
 LONGEST_DATED: Final = 40
+# The way of a document that FBR took by an earlier send than the last one.
+_TO_UNCERTAIN: Final[Mapping[State, tuple[State, ...]]] = {
+    State.REJECTED: (State.QUEUED, State.SUBMITTING, State.UNCERTAIN),
+    State.QUEUED: (State.SUBMITTING, State.UNCERTAIN),
+}
 _NO_NUMBER: Final = frozenset({"null", "none", "nil", "n/a", "-", "0"})
 
 
@@ -117,17 +122,38 @@ def settle_by_row(*, invoice: Invoice, row: StatementRow, actor: Actor, at: date
 def settle_by_answer(*, invoice: Invoice, actor: Actor, at: datetime) -> None:
     """FBR has it, as its own late answer says; a document that waits to go again goes no more.
 
-    Raises: NotAllowed; RuleViolation without such an answer; StateConflict.
+    A later send may have been refused meanwhile: FBR has the earlier one all the same.
+
+    Raises: NotAllowed; RuleViolation without such an answer, or where the document was changed
+            since FBR took it; StateConflict.
     """
     allow(actor, Permission.SETTLE)
-    document = locked(invoice, State.UNCERTAIN, State.QUEUED)
-    answer = doubts.said_yes(document)
+    document = locked(invoice, State.UNCERTAIN, *_TO_UNCERTAIN)
+    answer = doubts.said_yes_to_this(document) or doubts.said_yes(document)
     if answer is None:
         raise RuleViolation(_("FBR has not answered that it has this document."))
+    _refuse_another_text(document, answer.fbr_number)
     note = _("FBR's late answer says that it has it; it is not sent again.")
-    for step in (State.SUBMITTING, State.UNCERTAIN) if document.state == State.QUEUED else ():
+    for step in _TO_UNCERTAIN.get(State(document.state), ()):
         lifecycle.transition(document, step, actor=actor, at=at, note=note)
     _accept(document, answer, actor=actor, at=at)
+
+
+def _refuse_another_text(invoice: Invoice, fbr_number: str) -> None:
+    """What the customer has is what FBR has: a number stays with the text that it was given to.
+
+    Raises: RuleViolation, which says what to do.
+    """
+    if not doubts.is_of_another_text(invoice, fbr_number):
+        return
+    words = _("FBR gave this number to the document as it was before it was changed here.")
+    fix = _("Put the document back as it was sent then; correct it by a note afterwards.")
+    if invoice.state == State.UNCERTAIN:
+        fix = _(
+            "Look in IRIS whether FBR has the changed one too, and give its number. If it has not,"
+            " write to our support."
+        )
+    raise RuleViolation.of([problem("fbr_number", "another_text", words, fix)])
 
 
 def _problems_of(found: Found, *, has_proof: bool) -> Iterator[Problem]:
@@ -148,6 +174,7 @@ def _problems_of(found: Found, *, has_proof: bool) -> Iterator[Problem]:
 
 def _settle(invoice: Invoice, row: Evidence, *, actor: Actor, at: datetime) -> None:
     """One person's word with its proof: written down, confirmed by itself, applied."""
+    _refuse_another_text(invoice, row.fbr_number)
     _supersede(invoice, actor=actor, at=at)
     rows.insert(row)
     attempt = doubts.last_attempt(invoice)
@@ -262,6 +289,7 @@ def take_late_answer(
     invoice = locked(work.invoice)
     if told == Outcome.ACCEPTED and _is_anothers(invoice, reading.number):
         logger.error("fbr.number_seen_twice", extra={"invoice": str(invoice.pk)})
+        alerts.count(alerts.NUMBER_TWICE, at=at)
         return
     row = evidence_row(invoice, EvidenceKind.LATE_ANSWER, by=actor, at=at)
     row.attempt, row.outcome, row.note = attempt, told, reading.why[:LONGEST_NOTE]
@@ -304,6 +332,7 @@ def _settles(invoice: Invoice, row: Evidence, *, actor: Actor, at: datetime) -> 
             _accept(invoice, row, actor=actor, at=at)
     except RuleViolation:
         logger.warning("fbr.late_number_refused", extra={"invoice": str(invoice.pk)})
+        alerts.count(alerts.NUMBER_TWICE, at=at)
         return False
     return True
 

@@ -22,7 +22,7 @@ from fbr import backoff, channels, words
 from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Evidence, Hold, Outcome, Reading
-from fbr.services import breaker, credentials, letters, resolving, reviewing, spool
+from fbr.services import alerts, breaker, credentials, letters, resolving, reviewing, spool
 from fbr.services.breaker import Told
 from fbr.services.letters import UNLEASED, Landed, Sending, Settled, mine, reading_of
 from invoices import lifecycle
@@ -332,6 +332,7 @@ def _accept(work: Outbox, reading: Reading, actor: Actor, now: datetime) -> bool
         if "invoice_fbr_number_once" not in str(error):
             raise
         logger.error("fbr.number_seen_twice", extra={"invoice": str(work.invoice_id)})  # noqa: TRY400 -- no trace: it would hold the number
+        alerts.count(alerts.NUMBER_TWICE, at=now)
         work.invoice = Invoice.objects.get(pk=work.invoice_id)
         return False
     return True

@@ -22,6 +22,7 @@ WATCHER: Final = Actor.system("fbr.outages")
 SERIOUS: Final = timedelta(minutes=5)  # longer outages are incidents
 _SKEW: Final = timedelta(hours=1)  # more than two clocks of ours may differ
 WAITING: Final = frozenset({State.QUEUED, State.SUBMITTING, State.UNCERTAIN})
+OWED: Final = WAITING | {State.REJECTED}  # a refused one must be mended and be there in time too
 
 
 def tend(*, at: datetime) -> None:
@@ -49,7 +50,10 @@ def tend(*, at: datetime) -> None:
 
 
 def _begin_spells(at: datetime) -> None:
-    """A spell for each outage that documents of this business wait for."""
+    """A spell for each outage that documents of this business wait for.
+
+    A corrected document waits for the outage of its first version, which gave it its deadline.
+    """
     # The one whose end comes first after its issue: the one that still lasts comes last.
     after = Outage.objects.filter(
         Q(restored_at=None) | Q(restored_at__gt=OuterRef("made_at")),
@@ -58,6 +62,7 @@ def _begin_spells(at: datetime) -> None:
     ).order_by(F("restored_at").asc(nulls_last=True))
     found = (
         Outbox.objects.filter(invoice__issued_offline=True, invoice__state__in=WAITING)
+        .filter(Q(deadline=None) | Q(deadline__gt=F("made_at") + deadlines.A_DAY))
         .annotate(outage=Subquery(after.values("pk")[:1]))
         .filter(outage__isnull=False)
         .values("outage")
@@ -96,7 +101,7 @@ def documents_of(spell: OfflineSpell) -> QuerySet[Outbox]:
 
 
 def _count(spell: OfflineSpell) -> int:
-    """Write down how far it is; how many of its documents FBR has not settled."""
+    """Write down how far it is; how many of its documents FBR does not have yet."""
     counts = dict(
         documents_of(spell)
         .values_list("invoice__state")
@@ -109,7 +114,7 @@ def _count(spell: OfflineSpell) -> int:
     if spell.outage.restored_at is not None:
         spell.deadline = deadlines.deadline_after(spell.outage.restored_at)
     spell.save(update_fields=["documents", "reported", "refused", "deadline"])
-    return sum(counts.get(state, 0) for state in WAITING)
+    return sum(counts.get(state, 0) for state in OWED)
 
 
 # --- who is told ------------------------------------------------------------------------------
@@ -131,7 +136,11 @@ def _tell_of(spell: OfflineSpell, waiting: int, at: datetime) -> None:
     elif stage != Stage.EARLY:
         _ring(NoticeKind.DEADLINE_NEAR, spell, stage.value, waiting, at)
     elif deadlines.is_too_slow(
-        left=waiting, done=spell.reported, restored_at=restored_at, deadline=deadline, at=at
+        left=waiting - spell.refused,
+        done=spell.reported,
+        restored_at=restored_at,
+        deadline=deadline,
+        at=at,
     ):
         _ring(NoticeKind.DEADLINE_NEAR, spell, "slow", waiting, at)
 

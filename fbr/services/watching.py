@@ -28,14 +28,14 @@ from fbr.services import alerts
 from invoices.enums import State
 from invoices.models import Invoice
 from smartinvoicing import arming, clock, health
-from smartinvoicing.models import Happening, Installation
+from smartinvoicing.models import Happening, Installation, InstallationEvent
 
 logger = logging.getLogger(__name__)
 
 NAME: Final = "watchdog"
 WATCHED: Final = ("dispatcher", "documents")  # the second is beat's and a worker's
-# Silence of the watchdog itself is not for it to judge.
-JUDGED: Final = frozenset(AlertKind)
+# The nightly look over the tables judges what it found itself.
+JUDGED: Final = frozenset(AlertKind) - {AlertKind.INVARIANTS_BROKEN}
 MOST: Final = 200  # documents of one business that the bell rings for, of a kind
 TOKEN_DAYS: Final = (0, 1, 7, 30)  # a token that ends rings again at each
 
@@ -55,6 +55,7 @@ def figures(*, at: datetime) -> Figures:
     """All that is known now. It looks over every tenant by one narrow function."""
     rows = _rows()
     expired = Tally.objects.filter(name=alerts.LEASE_EXPIRED).first()
+    twice = Tally.objects.filter(name=alerts.NUMBER_TWICE).first()
     audit = AuditCheck.objects.first()
     check = LineCheck.objects.first()
     beats = dict(Heartbeat.objects.values_list("name", "at"))
@@ -68,11 +69,14 @@ def figures(*, at: datetime) -> Figures:
         mail=next((count for name, _, count in rows if name == "mail"), Count()),
         leases_expired=expired.count if expired else 0,
         lease_expired_at=expired.last_at if expired else None,
+        numbers_twice=twice.count if twice else 0,
+        number_twice_at=twice.last_at if twice else None,
         lines=tuple(_lines()),
         anchored_at=audit.anchored_at if audit else None,
         audit_is_right=audit.is_right if audit else None,
-        backed_up_at=_last(Happening.BACKED_UP),
-        rehearsed_at=_last(Happening.DRILLED),
+        backed_up_at=_at(arming.newest(Happening.BACKED_UP)),
+        rehearsed_at=_at(arming.rehearsed()),
+        drill_faults=_drill_faults(),
         skew_ms=check.skew_ms if check else 0,
         ntp_skew_ms=check.ntp_skew_ms if check else None,
         clock_holds=check.holds if check else False,
@@ -102,9 +106,13 @@ def _lines() -> Iterator[Line]:
         )
 
 
-def _last(kind: Happening) -> datetime | None:
-    event = arming.newest(kind)
+def _at(event: InstallationEvent | None) -> datetime | None:
     return event.at if event else None
+
+
+def _drill_faults() -> int:
+    newest = arming.newest(Happening.DRILLED)
+    return len(newest.facts.get("faults", ())) if newest else 0
 
 
 def _disks() -> Iterator[tuple[str, int]]:

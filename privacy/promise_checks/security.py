@@ -22,7 +22,6 @@ from privacy.promise_checks.drills import drilled
 from privacy.services import policy_texts
 from privacy.verdicts import Broken, Kept, Verdict
 from smartinvoicing import arming, clock, http
-from smartinvoicing.models import Happening, InstallationEvent
 
 HERE: Final = frozenset({"127.0.0.1", "localhost", "::1", "[::1]", ""})
 BCRYPT: Final = "django.contrib.auth.hashers.BCryptSHA256PasswordHasher"
@@ -97,7 +96,7 @@ def reviews_happen(at: datetime) -> Verdict:
 
 
 def restore_is_rehearsed(at: datetime) -> Verdict:
-    last = InstallationEvent.objects.filter(kind=Happening.DRILLED).order_by("-at").first()
+    last = arming.rehearsed()
     return drilled(
         _("Coming back from a backup is rehearsed each quarter."),
         last.at if last else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -13,9 +14,10 @@ from accounts.enums import Role
 from fbr.models import Attempt, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Outcome, Reading
-from fbr.services import resolving
+from fbr.services import claiming, resolving
 from invoices import lifecycle
 from invoices.enums import State
+from invoices.services import drafts
 from smartinvoicing import clock
 from tests import factories
 from tests.factories import SYSTEM
@@ -87,6 +89,32 @@ def begin(invoice, *, started=None):
     )
     attempt.save(force_insert=True)
     return attempt
+
+
+def refused_at_the_second_send(doubted, people):
+    """FBR has the first send, two people said no, and FBR refused the second; the first attempt."""
+    old = Attempt.objects.get()
+    claim = claiming.claim_missing(invoice=doubted, why="IRIS", actor=people[0], at=clock.now())
+    claiming.confirm(claim=claim, actor=people[1], at=clock.now())
+    doubted.refresh_from_db()
+    begin(doubted, started=clock.database_now() - timedelta(hours=2))
+    open_one = Attempt.objects.filter(finished_at=None)
+    open_one.update(finished_at=clock.now(), outcome=Outcome.REJECTED)
+    lifecycle.transition(doubted, State.REJECTED, actor=SYSTEM, at=clock.now())
+    Outbox.objects.update(state=WorkState.DONE, done_at=clock.now())
+    return old
+
+
+def write(invoice, quantity):
+    """Correct the quantity of what FBR refused."""
+    content = factories.make_content(factories.make_line(quantity=Decimal(quantity)))
+    drafts.change(
+        invoice=invoice,
+        content=content,
+        actor=SYSTEM,
+        at=clock.now(),
+        seen_version=invoice.version,
+    )
 
 
 def answer_late(

@@ -15,14 +15,17 @@ from accounts.models import AuditEvent, LegalEntity, Notice
 from fbr import tasks
 from fbr.models import Cancellation
 from fbr.models.cancelling import Way
-from fbr.services import applications, cancelling
+from fbr.outcomes import Outcome
+from fbr.services import applications, cancelling, claiming, resolving
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.letters import Letter
 from invoices.models import Invoice, InvoiceEvent
+from smartinvoicing import clock
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
 from tests import factories
 from tests.factories import AT, SYSTEM
+from tests.fbr.doubts_cast import answer_late, person, send
 from tests.fbr.proof_cast import upload
 from tests.invoices.test_links import accepted
 
@@ -124,6 +127,41 @@ def test_fbrs_earlier_clock_closes_the_window(inside):
 
     assert codes_of(refused) == ["window_over"]
     assert cancelling.window_of(issued).began_at == AT - HOUR
+
+
+def sent_twice(tenant, first=Outcome.UNCERTAIN):
+    """A document and its two sends: two people were wrong about the first, nobody knows of the
+    second."""
+    one, two = person(tenant)[1], person(tenant, Role.OWNER)[1]
+    invoice = factories.make_issued()
+    old = send(invoice, ended=50 * HOUR, outcome=first)
+    said = claiming.claim_missing(invoice=invoice, why="IRIS, searched", actor=one, at=clock.now())
+    claiming.confirm(claim=said, actor=two, at=clock.now())
+    invoice.refresh_from_db()
+    return invoice, old, send(invoice, ended=10 * HOUR)
+
+
+@pytest.mark.parametrize(("outcome", "is_first"), [("uncertain", True), ("retryable", False)])
+def test_where_no_answer_tells_the_first_send_in_doubt_begins_the_window(
+    inside, accountant, outcome, is_first
+):
+    invoice, old, new = sent_twice(inside, Outcome(outcome))
+    found = resolving.Found(number="7000007DI1", note="IRIS, list of invoices")
+
+    resolving.settle_found(
+        invoice=invoice, found=found, proof=None, actor=accountant, at=clock.now()
+    )
+
+    began_at = old.started_at if is_first else new.started_at
+    assert cancelling.window_of(fresh(invoice)).began_at == began_at
+
+
+def test_the_send_that_fbr_answered_begins_the_window(inside):
+    invoice, _old, new = sent_twice(inside)
+
+    answer_late(invoice, new, dated="")
+
+    assert cancelling.window_of(fresh(invoice)).began_at == new.started_at
 
 
 def test_the_month_ends_the_window_where_the_settings_say_so(inside, settings):

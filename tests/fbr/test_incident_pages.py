@@ -128,7 +128,7 @@ def test_what_fbr_refused_is_not_hidden(shop, client):
 
     text = looked(shop, client, NOON + 20 * MINUTE)
 
-    assert "2 documents" in text
+    assert "2 of 3" in text
     assert "FBR refused 1: correct it" in text
 
 
@@ -168,6 +168,20 @@ def test_the_light_of_the_dashboard_says_the_same(shop, client):
 
 def shown(shop, pk, at):
     return shop.inside(lambda: outage_pages.offline(Invoice.objects.get(pk=pk), at=at))
+
+
+def test_a_refused_one_shows_its_clock_on(shop):
+    fails(NOON)
+    pk = shop.issue(NOON + MINUTE)
+    outages.look(at=NOON + MINUTE)
+    answers(NOON + HOUR)
+    outages.look(at=NOON + HOUR)
+    shop.refuse(pk, NOON + HOUR)
+
+    found = shown(shop, pk, NOON + 22 * HOUR)
+
+    assert "FBR refused it. Correct it" in found["text"]
+    assert found["clock"]["label"] == "3 h 0 min left"
 
 
 def test_a_document_issued_offline_shows_its_clock(shop):

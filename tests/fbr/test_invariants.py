@@ -11,13 +11,14 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from accounts import tenancy
-from fbr.models import Attempt, Outbox
+from fbr.models import Alert, AlertKind, Attempt, Outbox
 from fbr.models.work import WorkState
 from fbr.outcomes import Outcome
-from fbr.services import invariants
+from fbr.services import invariants, watching
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
+from invoices.services import drafts
 from tests import factories
 from tests.factories import AT, SYSTEM
 
@@ -133,6 +134,21 @@ def test_nothing_is_found_where_everything_is_as_it_must_be(zoo):
     assert found() == []
 
 
+@pytest.mark.parametrize("state", [State.DRAFT, State.REJECTED, State.VOID])
+def test_what_is_saved_and_not_issued_again_is_no_finding(business, state):
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        invoice = make(State.REJECTED if state == State.VOID else state)
+        content = factories.make_content(client_reference="saved once more")
+        drafts.change(
+            invoice=invoice, content=content, actor=SYSTEM, at=AT, seen_version=invoice.version
+        )
+        if state == State.VOID:
+            reason = {"void_reason": "test"}
+            lifecycle.transition(invoice, State.VOID, actor=SYSTEM, at=AT, also=reason)
+
+    assert found() == []
+
+
 def test_the_zoo_has_every_state(zoo, business):
     with tenancy.in_tenant(business.pk), transaction.atomic():
         assert {*Invoice.objects.values_list("state", flat=True)} == {*State.values}
@@ -172,6 +188,8 @@ BROKEN = [
     ("states", "accepted", WORK.format("state = 'waiting'"), "accepted, but its open work is"),
     ("states", "void", WORK.format("state = 'stopped'"), "void, but its open work is stopped"),
     ("states", "queued", INVOICE.format("version = 2"), "its newest work is 1"),
+    ("states", "rejected", INVOICE.format("version = 0"), "its newest work is 1"),
+    ("states", "void", INVOICE.format("version = 0"), "its newest work is 1"),
     ("states", "queued", "DELETE FROM fbr_outbox WHERE invoice_id = %s", "newest work is none"),
     ("states", "queued", WORK.format("environment = 'production'"), "for production di"),
     ("states", "accepted", EVENT.format("accepted"), "its events end at submitting"),
@@ -331,6 +349,26 @@ def test_the_daily_look_is_made_once_a_day_and_caught_up(zoo, hand, caplog):
 
     assert looks == [True, False, False, False, True, False, True, False]
     assert caplog.messages.count("invariants.broken") == 3
+
+
+def test_the_daily_look_raises_an_alert_for_each_rule_and_clears_it(zoo, hand):
+    hand("UPDATE fbr_attempt SET outcome = 'rejected' WHERE invoice_id = %s", zoo["accepted"])
+    hand("UPDATE invoices_series SET last = last + 5")
+
+    invariants.check(at=AT)
+    raised = open_alerts()
+    watching.look(at=AT)
+    kept = open_alerts()
+    hand("UPDATE invoices_series SET last = last - 5")
+    invariants.check(at=AT + timedelta(days=1))
+
+    assert raised == kept == [("R1", {"findings": 1}), ("R11", {"findings": 2})]
+    assert open_alerts() == [("R1", {"findings": 1})]
+
+
+def open_alerts():
+    rows = Alert.objects.filter(kind=AlertKind.INVARIANTS_BROKEN, cleared_at=None)
+    return list(rows.order_by("key").values_list("key", "details"))
 
 
 def test_a_look_that_died_is_made_again_after_an_hour(db, monkeypatch):

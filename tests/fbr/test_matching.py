@@ -64,6 +64,30 @@ def test_the_same_number_of_ours_with_another_value_is_not_sure():
     assert differs == {"value", "tax"}
 
 
+@pytest.mark.parametrize(
+    ("changes", "may_be"),
+    [
+        ({}, True),
+        ({"number": "INV-2026-000009"}, True),  # typed again, it got another number
+        ({"dated_on": date(2026, 11, 21)}, True),
+        ({"dated_on": date(2026, 11, 22)}, False),
+        ({"value": Decimal("1000.40")}, True),
+        ({"value": Decimal(2000)}, False),
+        ({"buyer": "3046004"}, False),
+        ({"seller": "7000008"}, False),
+        ({"buyer": "", "buyer_name": "", "seller": ""}, True),
+        (
+            {"value": None, "buyer": "", "buyer_name": "", "lines": None},
+            False,
+        ),  # it says too little
+        ({"number": "inv-2026-000001", "value": Decimal(1), "tax": Decimal(1)}, True),
+        ({"number": "INV-2026-000001", "seller": "7000008"}, False),
+    ],
+)
+def test_one_sale_is_known_by_its_number_or_by_what_was_sold(changes, may_be):
+    assert matching.may_be_one(OURS, replace(THEIRS, **changes)) is may_be
+
+
 def test_the_best_comes_first_and_what_is_unlike_not_at_all():
     good, near, bad = uuid7(), uuid7(), uuid7()
     rows = {

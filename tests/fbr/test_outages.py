@@ -12,6 +12,7 @@ from accounts import tenancy
 from accounts.enums import AuditAction, NoticeKind
 from accounts.models import AuditEvent, LegalEntity, Notice
 from fbr import tasks
+from fbr.di import codes
 from fbr.models import (
     Breaker,
     Cause,
@@ -22,7 +23,8 @@ from fbr.models import (
     Outbox,
     Reach,
 )
-from fbr.services import issuing, outages, spells
+from fbr.outcomes import CodeOnLine
+from fbr.services import issuing, outages, resending, spells, voiding
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
@@ -71,7 +73,8 @@ class Shop:
                 lifecycle.transition(invoice, State.SUBMITTING, actor=SYSTEM, at=at)
                 got = {"fbr_number": f"fbr-{invoice.pk}", "accepted_at": at}
                 lifecycle.transition(invoice, State.ACCEPTED, actor=SYSTEM, at=at, also=got)
-            Outbox.objects.filter(invoice__in=pks).update(state="done", done_at=at)
+            open_works = Outbox.objects.filter(invoice__in=pks, done_at=None)
+            open_works.update(state="done", done_at=at)
 
         self.inside(deed)
 
@@ -491,13 +494,21 @@ def test_when_all_is_reported_the_bells_fall_silent(shop):
     rang = shop.rings()
     shop.accept(*issued[:2], at=NOON + 15 * HOUR)
     shop.refuse(issued[2], NOON + 15 * HOUR)
+    outages.look(at=NOON + 15 * HOUR)
+    [lasting] = shop.spells()
+    shop.inside(
+        lambda: voiding.void(
+            invoice=Invoice.objects.get(pk=issued[2]), reason="Not sold.", actor=SYSTEM, at=NOON
+        )
+    )
 
     outages.look(at=NOON + 15 * HOUR + MINUTE)
 
     [spell] = shop.spells()
     assert rang
     assert shop.rings() == set()
-    assert (spell.documents, spell.reported, spell.refused) == (3, 2, 1)
+    assert (lasting.refused, lasting.drained_at) == (1, None)
+    assert (spell.documents, spell.reported, spell.refused) == (3, 2, 0)
     assert spell.drained_at == NOON + 15 * HOUR + MINUTE
     deeds = shop.inside(
         lambda: list(
@@ -507,6 +518,102 @@ def test_when_all_is_reported_the_bells_fall_silent(shop):
         )
     )
     assert deeds == [AuditAction.OUTAGE_BEGAN, AuditAction.OUTAGE_ENDED]
+
+
+def reissue(shop, pk, at):
+    def deed():
+        issuing.issue(invoice=Invoice.objects.get(pk=pk), actor=SYSTEM, at=at)
+
+    shop.inside(deed)
+
+
+def resend(shop, pk, at):
+    def deed():
+        transient = [codes.problem_of(CodeOnLine(code="0077", text="", line=1)).as_dict()]
+        Invoice.objects.filter(pk=pk).update(problems=transient)
+        resending.send_again(invoice=Invoice.objects.get(pk=pk), actor=SYSTEM, at=at)
+
+    shop.inside(deed)
+
+
+def newest(shop, pk):
+    return shop.inside(lambda: Outbox.objects.filter(invoice_id=pk).latest("version"))
+
+
+@pytest.mark.parametrize("again", [reissue, resend])
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_second_version_of_an_offline_document_keeps_mark_and_deadline(shop, again, seen):
+    """Also where FBR came back and refused the first one between two looks."""
+    fails(NOON)
+    outages.look(at=NOON)
+    pk = shop.issue(NOON + MINUTE)
+    answers(NOON + HOUR)
+    if seen:
+        outages.look(at=NOON + HOUR)
+    shop.refuse(pk, NOON + HOUR)
+
+    again(shop, pk, NOON + 2 * HOUR)
+    for hour in (2, 3, 4):
+        outages.look(at=NOON + hour * HOUR)
+
+    work = newest(shop, pk)
+    assert (work.version, work.deadline) == (2, NOON + 25 * HOUR)
+    assert shop.invoice(pk).issued_offline
+    assert lines() == [(0, 60)]
+
+
+def test_the_second_version_does_not_wait_for_an_outage_that_came_later(shop):
+    fails(NOON)
+    outages.look(at=NOON)
+    pk = shop.issue(NOON + MINUTE)
+    answers(NOON + HOUR)
+    outages.look(at=NOON + HOUR)
+    shop.refuse(pk, NOON + HOUR)
+    reissue(shop, pk, NOON + 2 * HOUR)
+    fails(NOON + 3 * HOUR)
+    outages.look(at=NOON + 3 * HOUR)
+    answers(NOON + 4 * HOUR)
+    outages.look(at=NOON + 4 * HOUR)
+
+    assert newest(shop, pk).deadline == NOON + 25 * HOUR
+    assert [spell.outage.began_at for spell in shop.spells()] == [NOON]
+
+
+def test_what_was_first_issued_offline_when_corrected_has_the_deadline_of_that_outage(shop):
+    pk = shop.issue(NOON)
+    shop.refuse(pk, NOON + MINUTE)
+    fails(NOON + HOUR)
+    outages.look(at=NOON + HOUR)
+    reissue(shop, pk, NOON + 2 * HOUR)
+    answers(NOON + 3 * HOUR)
+    outages.look(at=NOON + 3 * HOUR)
+
+    assert newest(shop, pk).deadline == NOON + 27 * HOUR
+
+
+def test_a_refused_document_rings_on_until_fbr_has_it(shop):
+    fails(NOON)
+    pk = shop.issue(NOON + MINUTE)
+    outages.look(at=NOON + MINUTE)
+    answers(NOON + HOUR)
+    outages.look(at=NOON + HOUR)
+    shop.refuse(pk, NOON + HOUR)
+    rung = {}
+    for hour in (2, 13, 21, 24, 25):
+        outages.look(at=NOON + hour * HOUR)
+        rung[hour] = {(kind, step) for _end, kind, step in shop.rings()}
+    reissue(shop, pk, NOON + 25 * HOUR)
+    shop.accept(pk, at=NOON + 25 * HOUR)
+    outages.look(at=NOON + 26 * HOUR)
+
+    assert rung == {
+        2: set(),
+        13: {(NEAR, "12")},
+        21: {(NEAR, "20")},
+        24: {(NEAR, "23")},
+        25: {(PASSED, "24")},
+    }
+    assert shop.rings() == set()
 
 
 def test_each_business_has_its_own(shop):

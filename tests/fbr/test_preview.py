@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -19,9 +20,11 @@ from fbr.models import Outbox
 from fbr.models.work import WorkState
 from fbr.outcomes import CodeOnLine, Hold
 from fbr.services import issuing, resending
-from invoices import lifecycle, selectors
+from invoices import lifecycle, reasons, selectors
+from invoices.content import Advance
 from invoices.enums import BuyerKind, State
 from invoices.models import Invoice
+from invoices.services import notes
 from smartinvoicing.errors import NotAllowed, StateConflict
 from tests import factories
 from tests.conftest import NOON
@@ -50,7 +53,10 @@ def preview(invoice):
 
 def refused(*found, content=None, lines=(1, 2, 3, 4)):
     """A document that FBR refused with these codes, each on a line of its own."""
-    invoice = factories.make_issued(content)
+    return refuse(factories.make_issued(content), *found, lines=lines)
+
+
+def refuse(invoice, *found, lines=(1, 2, 3, 4)):
     lifecycle.transition(invoice, State.SUBMITTING, actor=SYSTEM, at=AT)
     problems = [
         codes.problem_of(CodeOnLine(code=code, text="", line=line)).as_dict()
@@ -229,6 +235,50 @@ def test_only_what_was_refused_goes_again(inside, state):
 
     with pytest.raises(StateConflict):
         send_again(invoice)
+
+
+def test_an_advance_receipt_that_was_used_up_meanwhile_is_not_used_again(inside):
+    receipt = factories.make_issued(make_content(is_advance=True))
+    factories.accept(receipt)
+    content = make_content(
+        make_line(quantity=Decimal(800)),
+        advances=(Advance(receipt_id=receipt.pk, value=Decimal(1000)),),
+    )
+    invoice = refused("0099", content=content)
+    other = factories.make_issued(content)
+    factories.accept(other)
+
+    with pytest.raises(StateConflict, match=f"Of {receipt.number} Rs 0.00 is left"):
+        send_again(invoice)
+
+    assert Invoice.objects.get(pk=invoice.pk).state == State.REJECTED
+    assert invoice.work.count() == 1
+
+
+def test_a_note_whose_invoice_was_corrected_meanwhile_does_not_go_again(inside):
+    original = factories.make_issued()
+    factories.accept(original)
+    note, _lines = notes.debit_note(original=original, reason=reasons.RETURNED, actor=SYSTEM, at=AT)
+    issuing.issue(invoice=note, actor=SYSTEM, at=AT)
+    note = refuse(note, "0077")
+    other, _lines = notes.debit_note(
+        original=original, reason=reasons.RETURNED, actor=SYSTEM, at=AT
+    )
+    issuing.issue(invoice=other, actor=SYSTEM, at=AT)
+
+    with pytest.raises(StateConflict, match="Nothing is left to correct"):
+        send_again(note)
+
+
+def test_what_still_fits_its_receipt_goes_again(inside):
+    receipt = factories.make_issued(make_content(is_advance=True))
+    factories.accept(receipt)
+    content = make_content(
+        make_line(quantity=Decimal(800)),
+        advances=(Advance(receipt_id=receipt.pk, value=Decimal(1000)),),
+    )
+
+    assert send_again(refused("0099", content=content)).version == 2
 
 
 def test_who_may_not_issue_may_not_send_again(inside, viewer):

@@ -1,5 +1,6 @@
 """After a restore: what waits is not sent, nothing is numbered, until FBR's own list is here."""
 
+import dataclasses
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -10,13 +11,22 @@ from django.db import IntegrityError, connection, transaction
 from accounts import tenancy
 from accounts.enums import AuditAction, NoticeKind
 from accounts.models import AuditEvent, LegalEntity, Notice
-from fbr.models import Attempt, LostReport, NumberGap, Outbox, Quarantine
+from fbr.models import Attempt, LostReport, NumberGap, Outbox, Quarantine, StatementRow
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
-from fbr.services import issuing, number_reserve, quarantine, resuming, statements
+from fbr.services import (
+    duplicates,
+    issuing,
+    losses,
+    number_reserve,
+    quarantine,
+    resuming,
+    statements,
+)
 from invoices import lifecycle
 from invoices.enums import DocumentType, State
 from invoices.models import Invoice, Series
+from invoices.services import drafts
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
 from tests import factories
 from tests.factories import AT, SYSTEM
@@ -325,6 +335,100 @@ def test_a_row_that_looks_like_an_uncertain_document_waits_until_that_is_settled
     [lost] = resuming.record_lost(quarantine=ended, actor=SYSTEM, at=LATER)
     assert lost.fbr_number == "FBR-1"
     assert resuming.pending(ended) == []
+
+
+# --- what is issued afterwards ----------------------------------------------------------------
+
+
+def issue(invoice):
+    """Whether it waits, and what for."""
+    invoice = Invoice.objects.get(pk=invoice.pk)
+    return issuing.issue(invoice=invoice, actor=SYSTEM, at=LATER).hold_reason
+
+
+def test_a_draft_that_the_restore_brought_back_is_held_where_fbr_has_it(entity):
+    draft, other = (factories.make_draft(content(quantity))[0] for quantity in (1, 70))
+    begin()
+    resume(upload(row("FBR-1", 1)))
+
+    assert issue(draft) == Hold.DUPLICATE_SUSPECT
+    assert issue(other) == ""
+
+
+@pytest.mark.parametrize("reference", ["", "ORDER-1"])
+def test_a_sale_that_is_typed_or_posted_again_is_held_too(entity, reference):
+    """FBR's list has no reference of the business's own to tell two sales apart."""
+    begin()
+    resume(upload(row("FBR-1", 1, number="INV-2026-000004")))
+    again = dataclasses.replace(content(1), client_reference=reference)
+
+    assert hold_of(factories.make_issued(again)) == Hold.DUPLICATE_SUSPECT
+
+
+def test_twin_without_that_question_it_goes_a_second_time(entity, monkeypatch):
+    draft, _lines = factories.make_draft(content(1))
+    begin()
+    resume(upload(row("FBR-1", 1)))
+    monkeypatch.setattr(losses, "reported_before", lambda invoice: [])
+
+    assert issue(draft) == ""
+
+
+def test_a_row_is_asked_for_before_it_is_written_down_as_lost(entity):
+    """It waits until an uncertain document is settled, and meanwhile somebody types it again."""
+    uncertain = factories.make_issued(content(1))
+    lifecycle.transition(uncertain, State.SUBMITTING, actor=SYSTEM, at=AT)
+    lifecycle.transition(uncertain, State.UNCERTAIN, actor=SYSTEM, at=AT)
+    begin()
+    resume(upload(row("FBR-1", 1, day=factories.DAY - timedelta(days=1))))
+    assert not LostReport.objects.exists()
+    day_before = dataclasses.replace(content(1), invoice_date=factories.DAY - timedelta(days=1))
+
+    assert hold_of(factories.make_issued(day_before)) == Hold.DUPLICATE_SUSPECT
+
+
+def test_a_refused_document_that_was_mended_in_the_lost_time_is_held(entity):
+    """Nothing but its number tells: FBR has it with other amounts."""
+    invoice = rejected(1)
+    begin()
+    resume(upload(row("FBR-1", 2, number=invoice.number)))
+    assert LostReport.objects.get().invoice_id is None
+
+    assert issue(invoice) == Hold.DUPLICATE_SUSPECT
+
+
+def test_a_row_that_is_a_document_of_ours_holds_no_other(entity):
+    factories.accept(factories.make_issued(content(1)), "FBR-1")
+    begin()
+    resume(upload(row("FBR-1", 1)))
+    next_day = dataclasses.replace(content(1), invoice_date=factories.DAY - timedelta(days=1))
+
+    assert hold_of(factories.make_issued(next_day)) == ""
+
+
+def test_another_sale_goes_once_somebody_says_so(entity, clerk):
+    begin()
+    resume(upload(row("FBR-1", 1)))
+    again = factories.make_issued(content(1))
+
+    duplicates.release_duplicate(invoice=again, reason="second truck", actor=clerk, at=LATER)
+
+    assert hold_of(again) == ""
+    told = AuditEvent.objects.get(action=AuditAction.INVOICE_RELEASED).details["lost"]
+    assert told == [str(StatementRow.objects.get().pk)]
+
+
+def test_of_two_like_bills_only_the_one_of_before_the_restore_is_held(entity):
+    till = factories.make_till(pos_id="850001", token="token-of-a-till-850001")
+    bill = factories.make_bill(till, factories.make_line(quantity=Decimal(1)))
+    before, _lines = factories.make_draft(bill)
+    begin()
+    resume(upload(row("FBR-1", 1).replace("2046004", "")))
+    since = LATER + timedelta(minutes=1)
+    after, _lines = drafts.create(content=bill, entity=entity, actor=SYSTEM, at=since)
+
+    assert issue(before) == Hold.DUPLICATE_SUSPECT
+    assert issue(after) == ""
 
 
 # --- numbers ----------------------------------------------------------------------------------

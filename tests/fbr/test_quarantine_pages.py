@@ -1,14 +1,16 @@
 """The page After a restore: what is held, the list that ends it, what it left."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from accounts import tenancy
 from accounts.models import LegalEntity
 from fbr.models import LostReport, NumberGap, Quarantine
-from fbr.services import quarantine
+from fbr.services import quarantine, resuming, statements
 from smartinvoicing import arming, clock
 from tests import factories
 from tests.factories import SYSTEM
@@ -110,6 +112,33 @@ def test_issuing_meanwhile_says_what_to_do(portal, held):
     answer = portal.post(reverse("fbr:issue", args=[draft.pk]), {"version": "0"}, follow=True)
 
     assert "list of your" in answer.content.decode()
+
+
+def test_what_looks_like_a_lost_document_is_shown_beside_its_row(portal, held):
+    row = Quarantine.objects.get()
+    long_ago = row.lost_from
+    day = clock.karachi_date(long_ago)
+    listed = f"FBR Invoice No,Date,Value,Sales Tax\nFBR-77,{day},1250,225\n"
+    statement = statements.upload(
+        file=SimpleUploadedFile("list.csv", listed.encode()),
+        entity=row.legal_entity,
+        covers_from=day - timedelta(days=1),
+        covers_until=day + timedelta(days=2),
+        actor=SYSTEM,
+        at=clock.now(),
+    )
+    resuming.resume_series(
+        entity=row.legal_entity, statement=statement, actor=SYSTEM, at=clock.now()
+    )
+    again = factories.make_issued(
+        factories.make_content(factories.make_line(quantity=Decimal(500)), invoice_date=day),
+        at=clock.now(),
+    )
+
+    page = portal.get(reverse("fbr:panel", args=[again.pk])).content.decode()
+
+    assert "FBR-77" in page
+    assert "the sale counts already" in page
 
 
 # --- not armed --------------------------------------------------------------------------------

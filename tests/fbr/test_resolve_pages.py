@@ -18,7 +18,7 @@ from accounts.models import Notice
 from fbr.models import Attempt, Claim, Evidence, Outbox, Statement, StatementRow, WitnessRequest
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold
-from fbr.services import claiming, resolving
+from fbr.services import claiming, issuing, resolving
 from fbr.services.resolving import Found
 from invoices import lifecycle
 from invoices.enums import State
@@ -26,7 +26,15 @@ from invoices.models import Invoice
 from smartinvoicing import clock
 from tests import factories
 from tests.factories import SYSTEM, make_content, make_line
-from tests.fbr.doubts_cast import NUMBER, answer_late, make_uncertain, person, picture
+from tests.fbr.doubts_cast import (
+    NUMBER,
+    answer_late,
+    make_uncertain,
+    person,
+    picture,
+    refused_at_the_second_send,
+    write,
+)
 
 LIST = (
     f"FBR Invoice No,Buyer NTN,Date,Value,Sales Tax\n{NUMBER},2046004,2026-11-20,1000,180\n,,,,x\n"
@@ -298,6 +306,23 @@ def test_a_late_yes_is_taken_at_one_press(two, doubted):
     go(two[0], "settle_answer", doubted.pk)
 
     assert Invoice.objects.get().fbr_number == NUMBER
+
+
+def test_a_late_yes_to_a_text_that_was_changed_says_how_to_put_it_back(two, doubted):
+    actors = [person(doubted.tenant)[1] for _ in "ab"]
+    old = refused_at_the_second_send(doubted, actors)
+    write(doubted, 399)
+    issuing.issue(invoice=doubted, actor=SYSTEM, at=clock.now())
+    answer_late(doubted, old)
+    page = panel(two[0], doubted)
+
+    go(two[0], "reopen", doubted.pk)
+
+    assert "as it was before it was changed here" in page
+    assert reverse("fbr:settle_answer", args=[doubted.pk]) not in page
+    assert reverse("fbr:reopen", args=[doubted.pk]) in page
+    assert Invoice.objects.get().state == State.REJECTED
+    assert "FBR has it already" in panel(two[0], doubted)
 
 
 # --- twice ----------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from accounts.access import SCOPES, Actor
 from accounts.enums import AuditAction, NoticeKind, Role, StaffRole
 from accounts.models import ApiKey, AuditEvent, Notice, User
 from fbr import doubts
-from fbr.models import Attempt, Claim, Evidence, Incident, Outbox, WitnessRequest
+from fbr.models import Attempt, Claim, Evidence, Incident, Outbox, Tally, WitnessRequest
 from fbr.models.evidence import EvidenceKind, Verdict
 from fbr.models.work import WorkState
 from fbr.outcomes import Hold, Outcome
-from fbr.services import claiming, doubles, duplicates, proving, resolving
+from fbr.services import alerts, claiming, doubles, duplicates, issuing, proving, resolving
 from fbr.services.resolving import Found
 from invoices import lifecycle
 from invoices.enums import State
@@ -36,7 +36,9 @@ from tests.fbr.doubts_cast import (
     make_uncertain,
     person,
     picture,
+    refused_at_the_second_send,
     send,
+    write,
 )
 
 FOUND = Found(number=NUMBER, dated=DATED, note="IRIS, Digital Invoicing, invoice list")
@@ -533,6 +535,22 @@ def test_a_late_refusal_is_shown_and_settles_nothing(doubted):
     assert doubts.said_yes(doubted) is None
 
 
+@pytest.mark.parametrize("whose", ["business", "other_business"])
+def test_a_late_number_that_is_known_is_our_incident(request, business, people, whose):
+    with tenancy.in_tenant(request.getfixturevalue(whose).pk):
+        factories.accept(
+            factories.make_issued(make_content(make_line(unit_price=Decimal(9)))), NUMBER
+        )
+    with tenancy.in_tenant(business.pk):
+        doubted = make_uncertain()
+
+        answer_late(doubted, Attempt.objects.get(invoice=doubted))
+
+        assert doubted.state == State.UNCERTAIN
+        assert Evidence.objects.count() == 0
+    assert Tally.objects.get(name=alerts.NUMBER_TWICE).count == 1
+
+
 def test_a_late_acceptance_takes_the_claim_back(doubted, people):
     claim = claimed(doubted, people[0])
 
@@ -699,6 +717,117 @@ def test_fbrs_own_yes_is_not_contradicted(doubted, people):
     resolving.settle_by_answer(invoice=doubted, actor=people[0], at=clock.now())
 
     assert Invoice.objects.get().fbr_number == NUMBER
+
+
+# --- changed since FBR took it ------------------------------------------------------------------
+
+
+def issue(invoice):
+    issuing.issue(invoice=invoice, actor=SYSTEM, at=clock.now())
+
+
+def take(invoice, actor):
+    resolving.settle_by_answer(invoice=invoice, actor=actor, at=clock.now())
+
+
+def test_a_late_yes_settles_what_fbr_refused_at_its_second_send(doubted, people):
+    answer_late(doubted, refused_at_the_second_send(doubted, people))
+
+    take(doubted, people[0])
+
+    settled = Invoice.objects.get()
+    assert (settled.state, settled.fbr_number) == ("accepted", NUMBER)
+    assert Outbox.objects.count() == 1
+
+
+def test_what_fbr_has_is_issued_again_only_as_fbr_has_it(doubted, people):
+    body = bytes(work_of(doubted).body)
+    answer_late(doubted, refused_at_the_second_send(doubted, people))
+    write(doubted, 399)
+
+    with (
+        pytest.raises(StateConflict, match="as it was before it was changed"),
+        transaction.atomic(),
+    ):
+        issue(doubted)
+    with pytest.raises(RuleViolation, match="before it was changed"), transaction.atomic():
+        take(doubted, people[0])
+    doubted.refresh_from_db()
+    write(doubted, 400)
+    issue(doubted)
+    waiting = Outbox.objects.get(invoice=doubted, state=WorkState.WAITING)
+    take(doubted, people[0])
+
+    settled = Invoice.objects.get()
+    assert (bytes(waiting.body), waiting.hold_reason) == (body, Hold.DUPLICATE_SUSPECT)
+    assert (settled.state, settled.fbr_number) == ("accepted", NUMBER)
+
+
+def test_a_bill_that_fbr_has_keeps_the_hour_under_which_fbr_has_it(people):
+    bill = make_uncertain(factories.make_bill(factories.make_till()))
+    body = bytes(work_of(bill).body)
+    answer_late(bill, refused_at_the_second_send(bill, people))
+
+    issuing.issue(invoice=bill, actor=SYSTEM, at=bill.made_at + timedelta(hours=5))
+
+    assert bytes(Outbox.objects.get(state=WorkState.WAITING).body) == body
+
+
+def test_a_changed_text_that_waits_does_not_get_the_number_of_the_first(doubted, people):
+    old = refused_at_the_second_send(doubted, people)
+    write(doubted, 399)
+    issue(doubted)
+    answer_late(doubted, old)
+
+    with pytest.raises(RuleViolation, match="before it was changed"), transaction.atomic():
+        take(doubted, people[0])
+    duplicates.reopen(invoice=doubted, actor=people[0], at=clock.now())
+
+    doubted.refresh_from_db()
+    assert doubted.state == State.REJECTED
+    assert not Outbox.objects.exclude(state=WorkState.DONE).exists()
+    assert NoticeKind.DUPLICATE_SUSPECT not in ringing()
+    write(doubted, 400)
+    issue(doubted)
+    take(doubted, people[0])
+    assert Invoice.objects.get().fbr_number == NUMBER
+
+
+def test_only_what_fbr_has_in_other_words_is_reopened(doubted, people):
+    old = Attempt.objects.get()
+    claiming.confirm(claim=claimed(doubted, people[0]), actor=people[1], at=clock.now())
+
+    def reopen():
+        with pytest.raises(StateConflict), transaction.atomic():
+            duplicates.reopen(invoice=doubted, actor=people[0], at=clock.now())
+
+    reopen()
+    answer_late(doubted, old)
+    reopen()
+    assert Invoice.objects.get().state == State.QUEUED
+
+
+def test_a_changed_text_in_doubt_does_not_get_the_number_of_the_first_by_any_door(doubted, people):
+    old = refused_at_the_second_send(doubted, people)
+    write(doubted, 399)
+    issue(doubted)
+    send(doubted, ended=timedelta(hours=1))
+    answer_late(doubted, old)
+    assert doubted.state == State.UNCERTAIN
+
+    with pytest.raises(RuleViolation, match="before it was changed"), transaction.atomic():
+        take(doubted, people[0])
+    with pytest.raises(RuleViolation, match="before it was changed"), transaction.atomic():
+        resolving.settle_found(
+            invoice=doubted, found=FOUND, proof=None, actor=people[0], at=clock.now()
+        )
+    second = Found(number="7000007DI1", note="seen in IRIS")
+    resolving.settle_found(
+        invoice=doubted, found=second, proof=None, actor=people[0], at=clock.now()
+    )
+
+    assert Invoice.objects.get().fbr_number == "7000007DI1"
+    assert Incident.objects.get().kind == "double_reported"
 
 
 # --- look-alikes --------------------------------------------------------------------------------

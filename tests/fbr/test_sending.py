@@ -17,11 +17,11 @@ from accounts import tenancy
 from accounts.enums import AuditAction
 from accounts.models import AuditEvent, LegalEntity
 from fbr import selectors, tasks
-from fbr.models import Attempt, Credential, Outbox
+from fbr.models import Attempt, Credential, Outbox, Tally
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Evidence, Hold, Outcome
 from fbr.selectors import Due
-from fbr.services import credentials, issuing, resolving, sending, settling, sweeping
+from fbr.services import alerts, credentials, issuing, resolving, sending, settling, sweeping
 from invoices.enums import State
 from invoices.models import Invoice, InvoiceEvent
 from invoices.services import drafts
@@ -547,6 +547,7 @@ def test_a_number_seen_before_is_uncertain(fbr, mill):
         "FBR gave a number that is known already",
     )
     assert recorded(fbr)[0].encode() in bytes(attempt.answer)
+    assert Tally.objects.get(name=alerts.NUMBER_TWICE).count == 1
 
 
 @committed

@@ -21,7 +21,7 @@ from accounts.models import AuditCheck, Heartbeat, LegalEntity, Notice
 from accounts.services import housekeeping, notices
 from fbr.models import Alert, AlertKind, Breaker, Credential, LineCheck, Outbox
 from fbr.models.work import WorkState
-from fbr.services import alerts, credentials, deadman, watching
+from fbr.services import alerts, credentials, deadman, invariants, watching
 from invoices import lifecycle
 from invoices.enums import State
 from invoices.models import Invoice
@@ -101,12 +101,13 @@ def open_alerts() -> list[tuple[str, str]]:
 # --- each alert -------------------------------------------------------------------------------
 
 
-def _happened(house: House, kind: str, at: datetime) -> None:
+def _happened(house: House, kind: str, at: datetime, *faults: str) -> None:
     house.sql(
         "INSERT INTO smartinvoicing_installationevent (at, kind, by, why, timeline, place, facts)"
-        " VALUES (%s, %s, 'test', '', '', '', '{}')",
+        " VALUES (%s, %s, 'test', '', '', '', jsonb_build_object('faults', %s::text[]))",
         at,
         kind,
+        list(faults),
     )
 
 
@@ -237,6 +238,30 @@ ALERTS: dict[AlertKind, tuple[str, timedelta, Callable[..., Any], Callable[..., 
         lambda house: _overdue(house, "drilled"),
         lambda house: _happened(house, "drilled", AT),
     ),
+    AlertKind.DRILL_FAILED: (
+        "",
+        MINUTE,
+        lambda house: _happened(house, "drilled", AT, "a trigger is missing"),
+        lambda house: _happened(house, "drilled", AT + MINUTE),
+    ),
+    AlertKind.INVARIANTS_BROKEN: (
+        "states",
+        MINUTE,
+        lambda house: (
+            house.work(state=WorkState.STOPPED),
+            invariants.check(at=AT),
+        ),
+        lambda house: (
+            house.work(state=WorkState.WAITING),
+            invariants.check(at=AT + DAY),
+        ),
+    ),
+    AlertKind.NUMBER_TWICE: (
+        "",
+        MINUTE,
+        lambda house: alerts.count(alerts.NUMBER_TWICE, at=AT - 23 * HOUR),
+        None,
+    ),
     AlertKind.CLOCK_OFF: (
         "",
         MINUTE,
@@ -327,6 +352,19 @@ def test_an_alert_fires_once_and_clears_itself(house, caplog, kind, monkeypatch)
 
     assert [found for found in open_alerts() if found[0] == kind] == []
     assert Alert.objects.filter(kind=kind).count() == 1
+
+
+def test_a_rehearsal_that_failed_is_none(house):
+    """It was rehearsed late, and what was rehearsed found faults: both ring."""
+    _in_production(house)
+    _happened(house, "backed_up", AT)
+    _happened(house, "drilled", AT - 9 * DAY)
+    _happened(house, "drilled", AT - DAY, "a trigger is missing")
+    live(AT)
+
+    watching.look(at=AT)
+
+    assert open_alerts() == [("drill_failed", ""), ("drill_late", "")]
 
 
 def test_when_all_is_well_nothing_fires(house):

@@ -150,6 +150,7 @@ MEMBER = {
     "fbr:application_pdf",
     "fbr:void",
     "fbr:send_again",
+    "fbr:reopen",
     "fbr:light",
     "fbr:tokens",
     "fbr:release",

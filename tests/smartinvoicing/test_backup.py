@@ -13,15 +13,19 @@ from django.db import transaction
 
 from accounts import tenancy
 from accounts.models import LegalEntity
-from smartinvoicing import backups, examining, restoring, sealing
+from smartinvoicing import arming, backups, examining, restoring, sealing
 from smartinvoicing.crypto import CannotOpen
+from smartinvoicing.management.commands.backup import Command
 from smartinvoicing.models import Happening
 from smartinvoicing.pg import databases, roles
+from smartinvoicing.pg.owner import as_owner
 from tests import factories, ownserver
+from tests.conftest import NOON
 from tests.ownserver import OwnServer
 
 KEY = bytes(range(32))
 NUMBERS = itertools.count()
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -258,6 +262,44 @@ def test_a_rehearsal_is_timed_and_written_down(shop, kept):
     assert told["faults"] == []
     assert 0 < told["laid_s"] <= told["recovered_s"] <= told["took_s"]
     assert 0 <= told["lost_s"] < 300
+
+
+@pytest.fixture
+def lost_table(shop):
+    """Copies of documents have no table any more."""
+    with roles.session(shop.admin) as cursor:
+        cursor.execute("ALTER TABLE invoices_invoicepdf RENAME TO away")
+    yield
+    with roles.session(shop.admin) as cursor:
+        cursor.execute("ALTER TABLE away RENAME TO invoices_invoicepdf")
+
+
+def test_a_rehearsal_that_breaks_off_is_written_down_as_failed(shop, kept, lost_table):
+    call_command("backup")
+
+    with pytest.raises(CommandError, match="not what it should be"):
+        call_command("restore_drill")
+
+    assert history(shop.admin, Happening.DRILLED)[-1]["faults"] == ["UndefinedTable"]
+
+
+def test_a_rehearsal_that_failed_counts_for_nothing_and_is_due_again_after_a_day(db):
+    def rehearse(after, *faults):
+        with as_owner():
+            arming.note(
+                Happening.DRILLED, by="test", at=NOON + after, facts={"faults": list(faults)}
+            )
+
+    is_due = Command()._is_rehearsal_due
+    rehearse(timedelta())
+    rehearse(7 * DAY, "a trigger is missing")
+    tried = [is_due(NOON + after) for after in (8 * DAY - HOUR, 8 * DAY)]
+    sound = arming.rehearsed()
+    rehearse(8 * DAY)
+    mended = [is_due(NOON + after) for after in (15 * DAY - HOUR, 15 * DAY)]
+
+    assert sound.at == NOON
+    assert (tried, mended) == ([False, True], [False, True])
 
 
 FAULTS = {

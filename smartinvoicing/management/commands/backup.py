@@ -69,12 +69,18 @@ class Command(BaseCommand):
         self._live()
         if self._is_due(Happening.BACKED_UP, EVERY, at):
             self._back_up(kind, at)
-        if kind == "base" and self._is_due(Happening.DRILLED, REHEARSED, at):
+        if kind == "base" and self._is_rehearsal_due(at):
             call_command("restore_drill", stdout=self.stdout)
 
     def _is_due(self, kind: Happening, every: timedelta, at: datetime) -> bool:
         newest = arming.newest(kind)
         return newest is None or at - newest.at >= every
+
+    def _is_rehearsal_due(self, at: datetime) -> bool:
+        """A week after one that found nothing; one that failed is tried again after a day."""
+        sound = arming.rehearsed()
+        is_old = sound is None or at - sound.at >= REHEARSED
+        return is_old and self._is_due(Happening.DRILLED, EVERY, at)
 
     def _live(self) -> None:
         """A sign of life, for the health check."""

@@ -32,12 +32,13 @@ class Command(BaseCommand):
         try:
             source = backups.newest()
             manifest = backups.read_manifest(source)
-            if manifest.kind != "base":
-                raise BackupFault("A rehearsal needs a backup of all files.")
             facts["name"] = manifest.name
             faults = self._rehearse(source, manifest, at, facts)
         except (AppError, CannotStart) as error:
             faults = [str(error)]
+        except Exception as error:  # whatever it is, nothing was restored: the history must say so
+            logger.exception("restore_drill.broke")
+            faults = [type(error).__name__]
         facts["faults"] = faults
         url = settings.BACKUP_DATABASE_URL
         restoring.note(url, Happening.DRILLED, by=roles.user_of(url), at=at, facts=facts)
@@ -50,6 +51,8 @@ class Command(BaseCommand):
     def _rehearse(
         self, source: Path, manifest: Manifest, at: datetime, facts: dict[str, Any]
     ) -> list[str]:
+        if manifest.kind != "base":
+            raise BackupFault("A rehearsal needs a backup of all files.")
         began = time.monotonic()
         # Beside the backups, where there is room for a cluster.
         with tempfile.TemporaryDirectory(prefix="drill-", dir=source.parent) as above:
