@@ -13,6 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
+from django.db.models.constants import LOOKUP_SEP
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -72,6 +73,17 @@ def _by_name(desk: DeskAdmin, column: str) -> Callable[[Any], str]:
     return shown
 
 
+def _offers(listed: Any, lookup: str) -> bool:
+    """Whether one filter of a page, as `list_filter` names it, asks this."""
+    if isinstance(listed, type):
+        return lookup == getattr(listed, "parameter_name", None)
+    return _is_about(str(listed[0] if isinstance(listed, tuple) else listed), lookup)
+
+
+def _is_about(column: str, lookup: str) -> bool:
+    return lookup == column or lookup.startswith(f"{column}{LOOKUP_SEP}")
+
+
 class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in its stubs
     """A register: seen by those who may, added to where it says so, never changed or deleted.
 
@@ -111,6 +123,12 @@ class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in 
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NamedList]:
         return NamedList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only by what the page offers: by any other column a hash could be guessed bit by bit."""
+        offered = any(_offers(each, lookup) for each in self.get_list_filter(request))
+        by_date = bool(self.date_hierarchy) and _is_about(str(self.date_hierarchy), lookup)
+        return (offered or by_date) and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Headed by what it lists: there is nothing to select for a change."""

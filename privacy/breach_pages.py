@@ -79,9 +79,8 @@ def _clock(
 
 
 def _told_late(case: BreachCase, audience: Audience, ends: datetime) -> timedelta:
-    """How long after its end the first letter went; zero where it was in time, or never went."""
-    sent = case.letters.filter(audience=audience, sent_at__isnull=False).order_by("sent_at")
-    first = sent.values_list("sent_at", flat=True).first()
+    """How long after its end the first letter was there; zero where it was in time, or never."""
+    first = breach_steps.reached_at(case, audience)
     return max(timedelta(0), first - ends) if first else timedelta(0)
 
 

@@ -120,7 +120,9 @@ def kept(rows: list[PlannedRow]) -> list[dict[str, Any]]:
 
 
 def _day_of(row: PlannedRow) -> str:
-    return row.until.strftime("%-d %b %Y") if row.until else _("until the hold is lifted")
+    if row.until is None:
+        return _("until the hold is lifted")
+    return _("until %(day)s") % {"day": row.until.strftime("%-d %b %Y")}
 
 
 def goes(rows: list[PlannedRow]) -> int:

@@ -45,8 +45,8 @@ class Consents:
         request.choice = had  # type: ignore[attr-defined]  # read by privacy.context
         response = self.get_response(request)
         now: Choice = request.choice  # type: ignore[attr-defined]
-        if had.signal and cookies.VISITOR in request.COOKIES:
-            keep(response, request, now, at)
+        if now is not had or (had.signal and cookies.VISITOR in request.COOKIES):
+            _keep(response, request, now, at)
         _guard(response, now)
         if now.counts and not outside:
             _count(request, response, now, at)
@@ -63,7 +63,7 @@ def _choice(request: HttpRequest, at: datetime) -> Choice:
     return choices.read(request.COOKIES, signal=signal, at=at)
 
 
-def keep(response: HttpResponse, request: HttpRequest, choice: Choice, at: datetime) -> None:
+def _keep(response: HttpResponse, request: HttpRequest, choice: Choice, at: datetime) -> None:
     """Lay the choice down in the browser, and take from it what the choice does not cover."""
     life = int(cookies.KEPT.total_seconds())
     secure = request.is_secure()

@@ -43,6 +43,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 _EVENTS: Final[Mapping[str, tuple[str, str, Any]]] = MappingProxyType(
     {
         "received": ("neutral", "mail", gettext_lazy("Received")),
+        "begun": ("neutral", "check", gettext_lazy("Being worked on")),
         "proof.wanted": ("attention", "key", gettext_lazy("Waits for a proof of identity")),
         "proof.failed": ("danger", "x-circle", gettext_lazy("Too many wrong codes")),
         "proof.staff": ("ok", "person", gettext_lazy("A person checked who asks")),

@@ -133,6 +133,12 @@ _NEXT_ACCEPTANCE: Final = (
     " JOIN accounts_policyversion v ON v.id = r.version_id AND v.kind = w.kind"
     " WHERE n.user_id = r.user_id AND n.at > r.at)"
 )
+# A tie keeps somebody out of a business for as long as they work here.
+_LAST_SEAT: Final = (
+    "(SELECT CASE WHEN bool_or(s.until IS NULL) THEN NULL"
+    " ELSE greatest(max(s.until), r.said_at) END FROM accounts_staffseat s"
+    " WHERE s.user_id = r.staff_id)"
+)
 ROW_RULES: Final = (
     _row("accounts_auditprivate", Retention.SEC, _EVENT, role=roles.PURGE),
     _row("accounts_notice", Retention.SEC, "cleared_at"),
@@ -219,7 +225,7 @@ ROW_RULES: Final = (
     _row("accounts_suppression", Retention.PRF, "lifted_at", role=roles.PURGE),
     _row("accounts_breakglass", Retention.STAFF, "ended_at", role=roles.PURGE),
     _row("accounts_stafflook", Retention.STAFF, "at", role=roles.PURGE),
-    _row("accounts_stafftie", Retention.STAFF, "said_at", role=roles.PURGE),
+    _row("accounts_stafftie", Retention.STAFF, _LAST_SEAT, role=roles.PURGE),
     _row(
         "accounts_supportwindow",
         Retention.STAFF,

@@ -101,6 +101,22 @@ STORES: Final[tuple[Store, ...]] = (
         recipients=(Recipient.MAIL,),
     ),
     Store(
+        name=_("Mailbox of privacy"),
+        where="PRIVACY_IMAP_URL",
+        holds=_(
+            "mails to us, with what is attached, until their words are taken in; for thirty days"
+            " what answers by itself; what no program could read, until somebody of ours has"
+        ),
+        subjects=("requester", "user"),
+        basis="law",
+        retention=Retention.TMP,
+        on_erase=OnErase.DELETE,
+        days=30,
+        eraser="privacy.services.mailbox.read",
+        expiry="privacy.services.letterbox",
+        recipients=(Recipient.HOSTING, Recipient.MAIL),
+    ),
+    Store(
         name=_("Backups"),
         where="BACKUP_DIR",
         holds=_("all of the database and of the files, sealed"),

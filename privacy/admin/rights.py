@@ -38,6 +38,7 @@ from privacy.services import (
     requests,
     routing,
 )
+from privacy.services.request_states import NEEDS_PROOF
 from smartinvoicing import clock
 
 # --- the pages --------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ def _next(row: SubjectRequest) -> str:
     """The one deed that comes next."""
     if row.human_at is None:
         return "look"
-    if row.proved_at is None and row.type in deciding.NEEDS_PROOF:
+    if row.proved_at is None and row.type in NEEDS_PROOF:
         return "code"
     if row.hat == Hat.PROCESSOR and row.state == RequestState.IN_PROGRESS:
         if not routing.is_ours(row):

@@ -17,6 +17,7 @@ from accounts.enums import Desk, StaffAction
 from accounts.models import User
 from privacy.models import ENDED, Hat, RequestState, RequestType, SubjectRequest
 from privacy.services import answering, deciding, handing_out, requests, routing
+from privacy.services.request_states import NEEDS_PROOF
 from privacy.services.request_words import Said
 
 Given = dict[str, Any]
@@ -179,7 +180,7 @@ def _is_gone(row: SubjectRequest) -> bool:
 
 
 def _is_provable(row: SubjectRequest) -> bool:
-    return row.proved_at is not None or row.type not in deciding.NEEDS_PROOF
+    return row.proved_at is not None or row.type not in NEEDS_PROOF
 
 
 ENTER: Final = Deed(
@@ -204,7 +205,7 @@ DEEDS: Final = (
         gettext_lazy("Send a new code"),
         gettext_lazy("To the address that we hold, three a day at most."),
         _asked_proof,
-        fits=lambda row: row.proved_at is None,
+        fits=lambda row: not _is_provable(row),
     ),
     _deed(
         "proof",

@@ -55,7 +55,8 @@ class PurgePlan(models.Model):
 class PurgeRun(models.Model):
     """One plan being carried out: begun once, gone on with after any interruption, ended once.
 
-    stuck: what a guard of the database refused in the middle, by the guard's name.
+    stuck: what a guard of the database refused in the middle, by the guard's name; or how many
+           more would go than was agreed to, which ends the run.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -17,6 +17,7 @@ from accounts.models.policies import Language
 from privacy import selectors
 from privacy.models import FeatureFlag, SubjectRequest
 from privacy.promise_checks import catalogue
+from privacy.services import tickets
 from privacy.verdicts import Broken, Kept, Verdict
 from smartinvoicing.ids import uuid7
 
@@ -95,8 +96,9 @@ def versions_stay(at: datetime) -> Verdict:
 def messages_are_answered(at: datetime) -> Verdict:
     if not settings.PRIVACY_EMAIL or settings.PRIVACY_EMAIL.endswith("@localhost"):
         return Broken(_("No address for privacy is set."))
-    waiting = SubjectRequest.objects.filter(closed_at=None, duplicate_of=None)
+    waiting = SubjectRequest.objects.filter(closed_at=None)
     late = waiting.filter(Q(human_at=None, human_due_at__lt=at) | Q(due_at__lt=at)).count()
+    late += tickets.late(at=at).count()
     if late:
         return Broken(_("%(n)s messages have waited too long."), {"n": late})
     return Kept(_("No message has waited longer than it may."))

@@ -15,7 +15,7 @@ from accounts.models import LegalEntity, PolicyAcceptance, PolicyKind, User
 from accounts.models.policies import Language
 from privacy import cookies, deadlines, inventory, masking
 from privacy.promise_checks import catalogue
-from privacy.services import datamap, field_use
+from privacy.services import datamap, field_use, tickets
 from privacy.verdicts import Broken, Kept, Verdict
 from smartinvoicing import clock
 from smartinvoicing.classified import Retention
@@ -122,6 +122,8 @@ def support_has_a_clock(at: datetime) -> Verdict:
         return Broken(_("Messages to support have no time after which they go."))
     if not settings.SUPPORT_EMAIL:
         return Broken(_("No address of support is set."))
+    if n := tickets.late(at=at).count():
+        return Broken(_("%(n)s messages to support have waited too long."), {"n": n})
     return Kept(_("Messages have an address, and a time after which they go."))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from accounts.models.policies import Language
 from privacy import deadlines, rules
 from privacy.models import Erasure, ErasureState, ExportFile, ExportState
 from privacy.promise_checks import catalogue
+from privacy.services import letterbox, mailbox
 from privacy.verdicts import Broken, Kept, Verdict
 from smartinvoicing import clock
 from smartinvoicing.classified import Retention
@@ -23,7 +23,6 @@ from smartinvoicing.classified import Retention
 SOON: Final = timedelta(hours=6)
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
-UNREAD: Final = timedelta(hours=1)
 OF_DOCUMENTS: Final = (
     *(("invoices_invoice", name) for name in ("invoice_guard", "invoice_guard_of_delete")),
     *(("invoices_invoiceline", name) for name in ("invoice_line_guard",)),
@@ -94,15 +93,10 @@ def complaints_have_an_address(at: datetime) -> Verdict:
 
 
 def mailbox_is_read(at: datetime) -> Verdict:
-    if not settings.PRIVACY_MAILDIR and not settings.PRIVACY_IMAP_URL:
+    if not letterbox.is_set_up():
         return Broken(_("No mailbox is set up."))
-    unread = Path(settings.PRIVACY_MAILDIR) / "new" if settings.PRIVACY_MAILDIR else None
-    if unread is not None:
-        if not unread.is_dir():
-            return Broken(_("The mailbox is not there."))
-        ends = (at - UNREAD).timestamp()
-        if n := sum(letter.stat().st_mtime < ends for letter in unread.iterdir()):
-            return Broken(_("%(n)s letters have not been read for an hour."), {"n": n})
+    if not mailbox.is_fresh(at=at):
+        return Broken(_("The mailbox has not been read to its end for an hour."))
     return Kept(_("The mailbox is read; no letter waits for more than an hour."))
 
 

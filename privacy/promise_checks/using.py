@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
 from accounts import consents, traces
@@ -47,6 +48,7 @@ WINDOW: Final = timedelta(hours=24)
 GLASS: Final = timedelta(minutes=60)
 MOST_TRIES: Final = 10
 MONTH: Final = timedelta(days=30)
+NOES: Final = (ConsentState.WITHDRAWN, ConsentState.REFUSED)
 MOST: Final = 1000  # mails that one night looks at, the newest
 
 
@@ -131,22 +133,22 @@ def locks_and_no_automatic_end(at: datetime) -> Verdict:
 
 def advertising_was_wanted(at: datetime) -> Verdict:
     sent = _sent(at)
-    unasked = sum(_last_answer(mail) is None for mail in sent)
-    if unasked:
-        return Broken(_("%(n)s mails went to people who never agreed."), {"n": unasked})
+    unwanted = sum(_last_answer(mail) != ConsentState.GIVEN for mail in sent)
+    if unwanted:
+        return Broken(_("%(n)s mails went to people who had not agreed."), {"n": unwanted})
     return Kept(_("Each mail of the last month that needs consent had it."))
 
 
 def consent_is_asked_again(at: datetime) -> Verdict:
     answers = [_last_answer(mail) for mail in _sent(at)]
-    after = sum(answer == ConsentState.WITHDRAWN for answer in answers)
+    after = sum(answer in NOES for answer in answers)
     if after:
-        return Broken(_("%(n)s mails went out after a consent was taken back."), {"n": after})
+        return Broken(_("%(n)s mails went out after a no."), {"n": after})
     if any(
         consents.may_mail(each, address="nobody@example.invalid", user_id=None) for each in Purpose
     ):
         return Broken(_("Somebody who was never asked would get mail."))
-    return Kept(_("No mail went out after a consent was taken back."))
+    return Kept(_("No mail went out after a no."))
 
 
 def _sent(at: datetime) -> list[OutgoingMail]:
@@ -156,10 +158,11 @@ def _sent(at: datetime) -> list[OutgoingMail]:
 
 
 def _last_answer(mail: OutgoingMail) -> str | None:
-    """What its address had said last when it left."""
-    said = ConsentEvent.objects.filter(
-        address_key__in=traces.keys_of(mail.to), purpose=mail.purpose, at__lte=mail.done_at
-    )
+    """What its address, or the person behind it, had said last when it left."""
+    theirs = Q(address_key__in=traces.keys_of(mail.to))
+    if mail.user_id is not None:
+        theirs |= Q(user_id=mail.user_id)
+    said = ConsentEvent.objects.filter(theirs, purpose=mail.purpose, at__lte=mail.done_at)
     answer: str | None = said.order_by("-id").values_list("state", flat=True).first()
     return answer
 

@@ -11,7 +11,9 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -42,19 +44,25 @@ STOPPED: Final = frozenset({RequestType.WITHDRAWAL, RequestType.OBJECTION, Reque
 
 
 @transaction.atomic
-def begin(request: SubjectRequest, *, at: datetime) -> None:
-    """It is proved who asks: do at once what needs no judgement. Called again, it does no more."""
+def begin(request: SubjectRequest, *, at: datetime) -> bool:
+    """It is proved who asks: do at once what needs no judgement. Called again, it does no more.
+
+    Returns: whether what rests on consent ended now. What a browser agreed to has no name: whoever
+    has that browser before them ends it there.
+    """
     request.refresh_from_db()
     if request.state != RequestState.IN_PROGRESS or request.proved_at is None:
-        return
+        return False
     if request.hat == Hat.PROCESSOR:
         _hand_over(request, at)
     elif request.type in deciding.EXPORTED:
         exporting.build_export(request, at=at)
     elif request.type in STOPPED:
         _stop_uses(request, at)
+        return True
     elif request.type == RequestType.WHY:
         tell_why(request, at=at)
+    return False
 
 
 def _hand_over(request: SubjectRequest, at: datetime) -> None:
@@ -81,9 +89,10 @@ def _stop_uses(request: SubjectRequest, at: datetime) -> None:
 def _finish(request: SubjectRequest, at: datetime) -> None:
     with override(request.language):
         text = _(
-            "We use your data for nothing any more that rests on your consent: no statistics of "
-            "use, no news, no questions. It counts from this moment."
-        )
+            "We use your data for nothing any more that rests on your consent: no news, no "
+            "questions. It counts from this moment. What a browser agreed to, statistics of use "
+            "among it, is kept without your name: in each of your browsers it ends here: %(url)s"
+        ) % {"url": settings.PUBLIC_URL + reverse("privacy:consents")}
     deciding.finish(request, text=text, by=SYSTEM, at=at)
 
 

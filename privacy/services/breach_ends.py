@@ -13,7 +13,7 @@ from accounts.enums import Desk, StaffAction, StaffRole
 from accounts.models import User
 from privacy import breach_letters
 from privacy.models import Audience, BreachCase
-from privacy.services import breach_steps, desk
+from privacy.services import breach_notices, breach_steps, desk
 from privacy.services.breach_revisions import change, locked, problem
 from privacy.services.breaches import TASK
 from smartinvoicing.errors import NotAllowed, Problem, RuleViolation
@@ -71,6 +71,9 @@ def missing(case: BreachCase) -> Iterator[Problem]:
         elif decision.tells and not breach_steps.is_told(case, audience):
             message = _("Not told yet: %(who)s.") % {"who": audience.label}
             yield problem("letters", message, _("Send the letter."))
+    if back := breach_notices.came_back(case).count():
+        message = _("Letters that came back: %(n)s.") % {"n": back}
+        yield problem("letters", message, _("Tell these people another way, and say how."))
     if not case.late_reason.strip() and was_late(case):
         yield problem(
             "late_reason",
@@ -80,7 +83,6 @@ def missing(case: BreachCase) -> Iterator[Problem]:
 
 
 def was_late(case: BreachCase) -> bool:
-    """Whether the first letter to the authority left after its time."""
-    sent = case.letters.filter(audience=Audience.AUTHORITY, sent_at__isnull=False)
-    first = sent.order_by("sent_at").first()
-    return bool(first and first.sent_at and breach_letters.is_late(case, first.sent_at))
+    """Whether the first letter was with the authority after its time."""
+    first = breach_steps.reached_at(case, Audience.AUTHORITY)
+    return first is not None and breach_letters.is_late(case, first)

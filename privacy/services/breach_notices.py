@@ -38,7 +38,6 @@ A_MINUTE: Final = 60  # notices of one letter that leave within a minute
 FOLLOWED: Final = timedelta(days=14)  # a mail that came back later than that is nobody's news
 BOUNCED: Final = "breach_bounce"
 MACHINE: Final = "system:breach"
-_BY_MAIL: Final = frozenset({Audience.TENANTS, Audience.SUBJECTS})
 _STATE_OF: Final[Mapping[str, Delivery]] = MappingProxyType(
     {
         MailState.SENT: Delivery.SENT,
@@ -135,7 +134,7 @@ def send(
     if decision is None or not decision.tells:
         raise RuleViolation(_("Decide first that they are told."))
     to = _recipient(audience, recipient, at)
-    if audience not in _BY_MAIL and "@" not in to and not proof.strip():
+    if audience not in breach_steps.MANY and "@" not in to and not proof.strip():
         raise RuleViolation(_("Nothing shows yet that it went: type a reference or a receipt."))
     held.sent_at, held.sent_by = at, staff.name_of(by)
     held.recipient, held.proof = to[:254], proof.strip()[:300]
@@ -183,7 +182,7 @@ def _refuse_closed(case: BreachCase) -> BreachCase:
 
 
 def _recipient(audience: Audience, given: str, at: datetime) -> str:
-    if given.strip() or audience in _BY_MAIL:
+    if given.strip() or audience in breach_steps.MANY:
         return given.strip()
     if audience == Audience.AUTHORITY:
         authority = authorities.to_tell(at)
@@ -297,21 +296,26 @@ def follow(*, at: datetime) -> int:
         mail_key__isnull=False,
         made_at__gte=at - FOLLOWED,
     )
-    known = {row.mail_key: row for row in waiting.select_related("letter__case")}
+    known = {row.mail_key: row for row in waiting.select_related("letter")}
     mails = OutgoingMail.objects.filter(key__in=known).exclude(state=MailState.WAITING)
     changed = 0
-    for key, state in mails.values_list("key", "state"):
+    for key, state, done_at in mails.values_list("key", "state", "done_at"):
         row, now = known[key], _STATE_OF[state]
         if row.state != now:
             changed += 1
             with transaction.atomic():
-                _enter(row, now, at=at)
+                _enter(row, now, since=done_at or at, at=at)
     return changed
 
 
-def _enter(row: BreachNotice, state: Delivery, *, at: datetime, note: str = "") -> None:
-    BreachNotice.objects.filter(pk=row.pk).update(state=state, state_at=at, note=note[:300])
-    case = row.letter.case
+def _enter(
+    row: BreachNotice, state: Delivery, *, since: datetime, at: datetime, note: str = ""
+) -> None:
+    case = BreachCase.objects.select_for_update().get(pk=row.letter.case_id)
+    BreachNotice.objects.filter(pk=row.pk).update(state=state, state_at=since, note=note[:300])
+    if case.closed_at is None and row.letter.audience not in breach_steps.MANY:
+        # An office is told when its letter is there, and no longer when that came back.
+        breach_steps.settle(case, at=at)
     back = came_back(case).count()
     if not back:
         desk.done(BOUNCED, str(case.pk), at=at)
@@ -340,7 +344,7 @@ def told_elsewhere(*, notice: BreachNotice, note: str, by: User, at: datetime) -
     staff.allow(by, Desk.WORK_BREACHES)
     if not note.strip():
         raise RuleViolation(_("Say how they were told."))
-    _enter(notice, Delivery.ELSEWHERE, at=at, note=note.strip())
+    _enter(notice, Delivery.ELSEWHERE, since=at, at=at, note=note.strip())
     staff.record(by, StaffAction.CHANGED, notice, at=at, tenant_id=notice.tenant_id)
 
 

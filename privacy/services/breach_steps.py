@@ -9,10 +9,19 @@ from typing import Final
 
 from privacy import breach_clock
 from privacy.breach_clock import Need, Step
-from privacy.models import Audience, BreachCase, BreachDecision, BreachNotice, OurHat
+from privacy.models import (
+    Audience,
+    BreachCase,
+    BreachDecision,
+    BreachNotice,
+    Delivery,
+    OurHat,
+)
 from privacy.services import alarms
 
 KIND: Final = "breach"
+MANY: Final = frozenset({Audience.TENANTS, Audience.SUBJECTS})  # each by a notice of their own
+_REACHED: Final = (Delivery.SENT, Delivery.SEEN, Delivery.ELSEWHERE)
 
 
 def decisions_of(case: BreachCase) -> dict[Audience, BreachDecision]:
@@ -59,14 +68,27 @@ def is_done(case: BreachCase, need: Need) -> bool:
 
 
 def is_told(case: BreachCase, audience: Audience) -> bool:
-    """A letter to them left (of businesses: to each that it touches by now), or somebody decided
-    that they are not told."""
-    if case.letters.filter(audience=audience, sent_at__isnull=False).exists() and not (
-        audience == Audience.TENANTS and _has_untold(case)
-    ):
+    """A letter to them left (of businesses: to each that it touches by now; an office has it),
+    or somebody decided that they are not told."""
+    if _has_letter(case, audience):
         return True
     decision = decisions_of(case).get(audience)
     return decision is not None and not decision.tells
+
+
+def reached_at(case: BreachCase, audience: Audience) -> datetime | None:
+    """When the first letter was with this office; what waits, or came back, is not."""
+    notices = BreachNotice.objects.filter(
+        letter__case=case, letter__audience=audience, state__in=_REACHED
+    )
+    return notices.order_by("state_at").values_list("state_at", flat=True).first()
+
+
+def _has_letter(case: BreachCase, audience: Audience) -> bool:
+    if audience not in MANY:
+        return reached_at(case, audience) is not None
+    sent = case.letters.filter(audience=audience, sent_at__isnull=False).exists()
+    return sent and not (audience == Audience.TENANTS and _has_untold(case))
 
 
 def _has_untold(case: BreachCase) -> bool:

@@ -47,6 +47,15 @@ def erase_buyer(tenant_id: UUID, buyer_id: UUID, *, actor: Actor, at: datetime) 
             Buyer.objects.filter(pk=buyer_id).delete()
 
 
+def set_aside(buyer_id: UUID, *, actor: Actor, at: datetime) -> None:
+    """While something keeps all of the customer: out of every list, used for nothing else."""
+    free = Buyer.objects.select_for_update(of=("self",)).filter(restricted_at=None)
+    buyer = free.filter(pk=buyer_id).first()
+    if buyer is not None:
+        Buyer.objects.filter(pk=buyer_id).update(restricted_at=at)
+        audit.record(actor, AuditAction.BUYER_RESTRICTED, buyer, at=at, on=True)
+
+
 def _forget_answers(buyer: Buyer) -> None:
     """What a program was answered about them, kept a week for its retries."""
     words = [word for word in (buyer.name, buyer.ntn_cnic, buyer.email, buyer.phone) if word]

@@ -17,7 +17,7 @@ from accounts.services import notices
 from privacy import deadlines
 from privacy.models import ENDED, Alarm, Hat, RequestState, SubjectRequest
 from privacy.services import alarms, rights_mail
-from privacy.services.request_states import KIND, transition
+from privacy.services.request_states import KIND, NEEDS_PROOF, transition
 
 DAY: Final = timedelta(days=1)
 OF_PROOF: Final = ("proof-reminder", "proof-close")
@@ -103,7 +103,7 @@ def _remind(request: SubjectRequest, alarm: Alarm, at: datetime) -> None:
 
 
 def _close_unproved(request: SubjectRequest, alarm: Alarm, at: datetime) -> None:
-    if request.state != RequestState.IDENTITY_PENDING:
+    if request.state != RequestState.IDENTITY_PENDING or request.type not in NEEDS_PROOF:
         return
     rights_mail.tell_person(request, "request_unproved", key="unproved", at=at)
     transition(

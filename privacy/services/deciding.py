@@ -28,13 +28,11 @@ from privacy.services import (
     rights_mail,
     routing,
 )
-from privacy.services.request_states import NEXT, note, transition
+from privacy.services.request_states import NEEDS_PROOF, note, transition
 from smartinvoicing.errors import RuleViolation, StateConflict
 
 REFUSE: Final = "request_refuse"
 ERASE: Final = "request_erase"
-# What hands something out or destroys it: not before it is proved who asks.
-NEEDS_PROOF: Final = frozenset(RequestType) - {RequestType.COMPLAINT}
 EXPORTED: Final = frozenset({RequestType.ACCESS, RequestType.PORTABILITY})
 
 
@@ -237,17 +235,25 @@ def _lock_open(request: SubjectRequest) -> None:
         raise StateConflict(_("This request has ended."))
     if held.type != RequestType.ERASURE:
         raise RuleViolation(_("Nobody asked to be erased."))
+    request.refresh_from_db()  # as it is now that nobody changes it: whom it is about, and proved
 
 
-def digest_of(request: SubjectRequest, deed: str, why: str) -> str:
-    """Of what the second person agrees to: this deed, this request, these words."""
-    return four_eyes.digest_of(deed=deed, request=str(request.pk), why=why)
+def digest_of(request: SubjectRequest, deed: str, why: str, at: datetime) -> str:
+    """Of what the second person agrees to: this deed, this request, of whom, these words.
+
+    Of an erasure also what it leaves for now; what goes differs by the day, with each sign-in.
+    """
+    asked: dict[str, Any] = {"deed": deed, "request": request.pk, "why": why}
+    if deed == ERASE:
+        plan = erasing.plan_for(requests.subject_of(request), at=at)
+        asked["kept"] = sorted({(row.table, str(row.until)) for row in erasing.held(plan)})
+    return four_eyes.digest_of(**asked, **requests.about(request))
 
 
 def _agreed(
     deed: str, request: SubjectRequest, why: str, by: User, at: datetime
 ) -> Approval | None:
-    digest = digest_of(request, deed, why)
+    digest = digest_of(request, deed, why, at)
     asked = four_eyes.ask(deed, request, digest=digest, why=why, by=by, at=at)
     if not asked.is_agreed:
         return asked
@@ -255,8 +261,8 @@ def _agreed(
     return None
 
 
-def erase(request: SubjectRequest, *, actor: Actor, at: datetime) -> None:
-    """Erase, tell the person table by table, forget where the letter went.
+def erase(request: SubjectRequest, *, actor: Actor, at: datetime) -> erasing.Receipt:
+    """Erase, tell the person table by table, forget where the letter went unless all is kept.
 
     Raises: RuleViolation while it is not proved who asks; StateConflict where a business has no
     other owner.
@@ -277,11 +283,14 @@ def erase(request: SubjectRequest, *, actor: Actor, at: datetime) -> None:
             template="request_erased",
             rows=erasure_words.told(table, language=request.language),
             sha256=receipt.sha256,
+            is_stopped=receipt.is_stopped,
             receipt={"rows": table, "sha256": receipt.sha256},
             resumes_on=receipt.resumes_on,
         )
         erasing.with_letter(receipt.erasure_id, f"request-{request.pk}-ended")
-        request_words.forget(request)
+        if not receipt.is_stopped:
+            request_words.forget(request, address=address)
+    return receipt
 
 
 # --- a business decides -----------------------------------------------------------------------
@@ -316,8 +325,8 @@ def erase_by_business(request: SubjectRequest, *, actor: Actor, at: datetime) ->
     allow(actor, Permission.MANAGE_BUSINESS)
     _lock_open(request)
     _refuse_unproved(request)
-    routing.answered(request, actor=actor, at=at, outcome="erased")
-    erase(request, actor=actor, at=at)
+    is_stopped = erase(request, actor=actor, at=at).is_stopped
+    routing.answered(request, actor=actor, at=at, outcome="held" if is_stopped else "erased")
 
 
 # --- shared -----------------------------------------------------------------------------------
@@ -359,19 +368,7 @@ def _end(
         text=text,
         **context,
     )
-    _end_duplicates(request, to, by=by, at=at)
-
-
-def _end_duplicates(request: SubjectRequest, to: RequestState, *, by: Actor, at: datetime) -> None:
-    """They end with the one that was answered; where nobody proved that one, each stands alone."""
-    others = request.duplicates.filter(closed_at=None)
-    if request.type in NEEDS_PROOF and request.proved_at is None:
-        others.update(duplicate_of=None)
-        return
-    for other in others:
-        is_next = to in NEXT[RequestState(other.state)]
-        end = to if is_next else RequestState.WITHDRAWN  # nobody proved who wrote the second one
-        transition(other, end, by=by, at=at, what="duplicate", facts={"of": str(request.pk)})
+    requests.end_duplicates(request, to, by=by, at=at)
 
 
 def _refuse_unproved(request: SubjectRequest) -> None:

@@ -20,17 +20,27 @@ from accounts import consents, staff, tenancy, traces
 from accounts.access import Actor
 from accounts.enums import StaffAction
 from accounts.models import Invitation, MailState, OutgoingMail, SuppressionReason, User
-from privacy.models import Erasure, ErasureState, Ticket
-from privacy.services import buyer_erasing, desk, erasure_ledger, sealed_words, stops, tombstones
+from privacy.models import Erasure, ErasureState, SubjectRequest, Ticket
+from privacy.services import (
+    buyer_erasing,
+    desk,
+    erasure_ledger,
+    request_words,
+    sealed_words,
+    stops,
+    tombstones,
+)
 from privacy.services.erasure_plans import (
     CLOSE_FIRST,
     HOLD,
     PlannedRow,
     digest_of,
-    is_stopped,
+    parts_of,
     plan_for,
     resumes_on,
+    stopped,
     tenants_of,
+    why_stopped,
 )
 from privacy.services.tombstones import tombstone
 from privacy.subjects import Subject, SubjectKind
@@ -48,7 +58,10 @@ LOOK_AGAIN: Final = timedelta(days=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """What became of each table, and its SHA-256. is_stopped: a legal hold keeps all of it."""
+    """What became of each table, and its SHA-256.
+
+    is_stopped: a legal hold or an open breach keeps all of it, nothing went.
+    """
 
     erasure_id: UUID
     rows: tuple[PlannedRow, ...]
@@ -73,7 +86,7 @@ def erase(
     """
     if subject.kind is SubjectKind.TENANT:
         raise ValueError("An account is closed, not erased at once: see closing.begin.")
-    rows = plan_for(subject, at=at)
+    rows = parts_of(subject, at=at)
     if again is None and any(row.deed == CLOSE_FIRST for row in rows):
         raise StateConflict(
             _("You are the only owner of a business. Close its account, or make another owner.")
@@ -84,10 +97,12 @@ def erase(
     with transaction.atomic():
         for tenant_id in tenants_of(subject):
             stops.wait_for_holds(tenant_id)
-        stopped = is_stopped(subject)
-        if not stopped:
+        why = why_stopped(subject, at=at)
+        if not why:
             _DEEDS[subject.kind](subject, actor, at)
-    return _ended(erasure, rows, at=at, stopped=stopped)
+        elif subject.kind is SubjectKind.BUYER:
+            _set_aside(subject, actor, at)
+    return _ended(erasure, stopped(rows, why=why), at=at, is_stopped=bool(why))
 
 
 @transaction.atomic
@@ -136,9 +151,9 @@ def _entry(erasure: Erasure, rows: list[PlannedRow]) -> erasure_ledger.Entry:
 
 
 @transaction.atomic
-def _ended(erasure: Erasure, rows: list[PlannedRow], *, at: datetime, stopped: bool) -> Receipt:
+def _ended(erasure: Erasure, rows: list[PlannedRow], *, at: datetime, is_stopped: bool) -> Receipt:
     told = [row.as_dict() for row in rows]
-    again = _again(rows, at=at, stopped=stopped)
+    again = _again(rows, at=at, is_stopped=is_stopped)
     erasure.state = ErasureState.HELD if again else ErasureState.DONE
     erasure.done_at, erasure.resumes_on = at, again
     erasure.receipt, erasure.receipt_sha256 = told, digest_of(told)
@@ -153,20 +168,21 @@ def _ended(erasure: Erasure, rows: list[PlannedRow], *, at: datetime, stopped: b
         tenant_id=erasure.tenant_id,
         sha256=erasure.receipt_sha256,
         kind=erasure.subject_kind,
+        is_stopped=is_stopped,
     )
     return Receipt(
         erasure_id=erasure.pk,
         rows=tuple(rows),
         sha256=erasure.receipt_sha256,
         resumes_on=again,
-        is_stopped=stopped,
+        is_stopped=is_stopped,
     )
 
 
-def _again(rows: list[PlannedRow], *, at: datetime, stopped: bool) -> date | None:
+def _again(rows: list[PlannedRow], *, at: datetime, is_stopped: bool) -> date | None:
     """When somebody looks again; a hold of which nobody knows the end is asked each month."""
     soon = karachi_date(at + LOOK_AGAIN)
-    if stopped:
+    if is_stopped:
         return soon
     day = resumes_on(rows)
     return soon if day == date.max else day
@@ -192,6 +208,13 @@ def _buyer(subject: Subject, actor: Actor, at: datetime) -> None:
         raise ValueError("A customer is of a business.")
     with tenancy.in_tenant(subject.tenant_id):
         buyer_erasing.erase_buyer(subject.tenant_id, subject.buyer_id, actor=actor, at=at)
+
+
+def _set_aside(subject: Subject, actor: Actor, at: datetime) -> None:
+    if subject.tenant_id is None or subject.buyer_id is None:
+        raise ValueError("A customer is of a business.")
+    with tenancy.in_tenant(subject.tenant_id):
+        buyer_erasing.set_aside(subject.buyer_id, actor=actor, at=at)
 
 
 def _address(subject: Subject, actor: Actor, at: datetime) -> None:
@@ -236,7 +259,7 @@ def go_on(*, at: datetime) -> int:
     count = 0
     for erasure in due.exclude(subject_kind=SubjectKind.TENANT).order_by("at")[:100]:
         try:
-            erase(_subject_of(erasure), at=at, actor=SYSTEM)
+            _take_up(erasure, at)
         except Exception:
             logger.exception("erasure.stuck", extra={"erasure": str(erasure.pk)})
             title = _("An erasure cannot go on")
@@ -245,6 +268,18 @@ def go_on(*, at: datetime) -> int:
             desk.done("erasure_stuck", str(erasure.pk), at=at)
             count += 1
     return count
+
+
+@transaction.atomic
+def _take_up(erasure: Erasure, at: datetime) -> None:
+    """With it goes what they wrote to us, which stayed while something kept all of them."""
+    asked = SubjectRequest.objects.filter(pk__in=[erasure.request_id], closed_at__isnull=False)
+    # Asked before: a tombstone has no address.
+    letters = [(each, request_words.address_of(each)) for each in asked]
+    if erase(_subject_of(erasure), at=at, actor=SYSTEM).is_stopped:
+        return
+    for request, address in letters:
+        request_words.forget(request, address=address)
 
 
 def _subject_of(erasure: Erasure) -> Subject:

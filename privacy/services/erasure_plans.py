@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,7 +20,7 @@ from accounts.models import AuditEvent, Invitation, Membership, OutgoingMail, Us
 from invoices.enums import State
 from invoices.models import Buyer, BuyerCheck, Invoice
 from privacy.models import HoldScope, LegalHold, Ticket
-from privacy.services import closed_tables, person_tables
+from privacy.services import closed_tables, person_tables, stops
 from privacy.subjects import Subject, SubjectKind
 from smartinvoicing.classified import Retention
 from smartinvoicing.clock import karachi_date
@@ -29,6 +29,7 @@ DELETE: Final = "delete"
 ANONYMISE: Final = "anonymise"
 HOLD: Final = "hold"
 CLOSE_FIRST: Final = "close_first"
+GOES: Final = frozenset({DELETE, ANONYMISE})
 
 _LAW: Final = "Sales Tax Act 1990, s. 24; Income Tax Ordinance 2001, s. 174"
 
@@ -75,12 +76,37 @@ def digest_of(rows: Iterable[dict[str, Any]]) -> str:
 @transaction.atomic
 def plan_for(subject: Subject, *, at: datetime) -> list[PlannedRow]:
     """What erasing this subject would do now. It changes nothing."""
+    return stopped(parts_of(subject, at=at), why=why_stopped(subject, at=at))
+
+
+@transaction.atomic
+def parts_of(subject: Subject, *, at: datetime) -> list[PlannedRow]:
+    """What becomes of each table, unless all of this subject is kept."""
     return [row for row in _PLANS[subject.kind](subject, at) if row.count]
 
 
-def is_stopped(subject: Subject) -> bool:
-    """Whether a legal hold on a whole business, or on this customer, keeps all of this subject."""
-    return any(_is_held(tenant_id, subject.buyer_id) for tenant_id in tenants_of(subject))
+def why_stopped(subject: Subject, *, at: datetime) -> str:
+    """What keeps all of this subject for now, in words; "" where nothing does.
+
+    A legal hold on a whole business, on a taxpayer of it or on this customer; or a breach that is
+    open and touches a business: its records may be evidence. A closing asks by itself.
+    """
+    if subject.kind is SubjectKind.TENANT:
+        return ""
+    tenants = tenants_of(subject)
+    if any(_is_held(tenant_id, subject.buyer_id) for tenant_id in tenants):
+        return _("A legal hold covers it.")
+    if any(stop.tenant_id in tenants for stop in stops.of_breaches(at=at)):
+        return _("An incident about it is open.")
+    return ""
+
+
+def stopped(rows: Iterable[PlannedRow], *, why: str) -> list[PlannedRow]:
+    """The same rows, of which none goes until nobody knows when; without a reason as they are."""
+    return [
+        replace(row, deed=HOLD, until=None, basis=why) if why and row.deed in GOES else row
+        for row in rows
+    ]
 
 
 def tenants_of(subject: Subject) -> list[UUID]:
@@ -93,7 +119,7 @@ def tenants_of(subject: Subject) -> list[UUID]:
 
 
 def _is_held(tenant_id: UUID, buyer_id: UUID | None) -> bool:
-    covers = Q(scope=HoldScope.TENANT)
+    covers = Q(scope__in=(HoldScope.TENANT, HoldScope.ENTITY))
     if buyer_id is not None:
         covers |= Q(scope=HoldScope.BUYER, covers=buyer_id)
     with tenancy.in_tenant(tenant_id), transaction.atomic():

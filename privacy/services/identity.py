@@ -32,7 +32,7 @@ from privacy.models import (
     SubjectRequest,
 )
 from privacy.services import clocks, request_words, requests, rights_mail
-from privacy.services.request_states import note, transition
+from privacy.services.request_states import NEEDS_PROOF, note, transition
 from privacy.services.request_words import Said
 from privacy.subjects import SubjectKind
 from smartinvoicing.errors import RuleViolation
@@ -61,13 +61,15 @@ def look_up(request: SubjectRequest, *, at: datetime) -> None:
     To an address of an account, or of nobody we know, the code goes to that address: who reads it
     is its owner. A customer of a business has to name a fact of an invoice as well, and the code
     goes to the address that the business holds of them, never to another. An address that got its
-    answers of today waits.
+    answers of today waits. Who complains gets no code: they need not prove anything.
     """
     if not requests.may_look_up(request, at=at):
         return
     if not SubjectRequest.objects.filter(pk=request.pk, looked_up_at=None).update(looked_up_at=at):
         return
     requests.tell_received(request, at=at)
+    if request.type not in NEEDS_PROOF:
+        return
     said = request_words.said(request)
     names_invoice = bool(said.fbr_number or said.number)
     if names_invoice:
@@ -127,8 +129,7 @@ def _day(text: str) -> date | None:
 
 
 def _found(request: SubjectRequest, at: datetime, **whose: object) -> None:
-    SubjectRequest.objects.filter(pk=request.pk).update(**whose)
-    request.refresh_from_db()
+    requests.set_subject(request, **whose)
     note(request, "subject.found", by=SYSTEM, at=at, facts={"kind": str(request.subject_kind)})
 
 
@@ -286,7 +287,8 @@ def unproved(request: SubjectRequest, *, by: Actor, at: datetime) -> None:
     _end(request, ProofOutcome.EXPIRED, at)
     SubjectRequest.objects.filter(pk=request.pk).update(proved_at=None, proof_asked_at=None)
     request.refresh_from_db()
-    if request.state in {RequestState.IN_PROGRESS, RequestState.WAITING_SUBJECT}:
+    is_open = request.state in {RequestState.IN_PROGRESS, RequestState.WAITING_SUBJECT}
+    if is_open and request.type in NEEDS_PROOF:
         transition(request, RequestState.IDENTITY_PENDING, by=by, at=at, what="proof.wanted")
 
 

@@ -2,26 +2,20 @@
 
 What names a right becomes a request, and so does whatever was written to the address for it alone;
 the rest is a question to our support, or goes on with the one that it answers.
-Only the words are read. What is attached is dropped unread: we ask nobody for documents.
+Only the words are read. What is attached is dropped unread: we ask nobody for documents. The mail
+itself is deleted where it lay once its words are kept (`letterbox`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import imaplib
 import logging
-import mailbox
 import re
-import ssl
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
-from functools import partial
-from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -30,7 +24,10 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.utils.translation import gettext as _
 
 from accounts.access import Actor
+from accounts.models import Heartbeat
+from accounts.services import housekeeping
 from privacy.models import (
+    DeskTask,
     RequestChannel,
     RequestType,
     SubjectRequest,
@@ -38,7 +35,8 @@ from privacy.models import (
     TicketChannel,
     TicketMessage,
 )
-from privacy.services import desk, requests, tickets
+from privacy.services import desk, letterbox, requests, tickets
+from privacy.services.letterbox import Letter
 from privacy.services.request_words import Said
 from privacy.services.ticket_words import Asked
 from smartinvoicing import arming
@@ -46,14 +44,15 @@ from smartinvoicing.errors import RuleViolation
 
 logger = logging.getLogger(__name__)
 
-MOST: Final = 50  # of one run
+NAME: Final = "mailbox"  # of its heartbeat
+SILENT: Final = timedelta(hours=1)
+SILENT_TASK: Final = "mailbox_silent"
+TORN_TASK: Final = "mail_unread"
+NAMED: Final = 50  # mails that an answer names
 LONGEST: Final = 5_000  # characters that are kept
 SUBJECT: Final = 200
-LARGEST: Final = 2_000_000  # bytes that are read
 PERSON: Final = Actor(name="person:mail", permissions=frozenset())
-_TIMEOUT_S: Final = 20
 _OURS: Final = re.compile(r"^<?(mail|notice)-.*@smartinvoicing>?$")
-_PORT: Final = 993
 # The words by which people name their right, in the order in which they are looked for.
 _WORDS: Final = (
     (RequestType.ERASURE, ("eras", "delet", "remove my", "حذف", "مٹا")),
@@ -79,28 +78,81 @@ _ADDRESSED: Final = ("To", "Cc", "Delivered-To", "X-Original-To")
 def read(*, at: datetime) -> int:
     """Take in what lies in the mailbox; how many it kept. A copy of us reads nothing.
 
-    Raises: OperationalError, InterfaceError while the database is away: what is unread stays so.
+    What is kept is deleted there after its commit: lost in between, it is known by its key.
+    Raises: OperationalError, InterfaceError while the database is away: all stays as it lies.
     """
-    if not arming.is_armed():
+    if not arming.is_armed() or not letterbox.is_set_up():
         return 0
-    made = 0
-    for raw, done in _letters():
-        try:
-            made += take_in(raw, at=at) is not None
-        except (InterfaceError, OperationalError):
-            raise
-        except Exception as error:
-            _leave_to_somebody(raw, error, at=at)
-        done()
+    made, torn = 0, set[str]()
+    try:
+        for letter in letterbox.letters(at=at):
+            made += _deal_with(letter, torn, at=at)
+    except letterbox.AWAY as error:
+        _say_silent(error, at=at)
+    else:
+        _note_read(torn, at=at)
     return made
 
 
-def _leave_to_somebody(raw: bytes, error: Exception, *, at: datetime) -> None:
+def is_fresh(*, at: datetime) -> bool:
+    """Whether it was read to its end within the last hour."""
+    return Heartbeat.objects.filter(name=NAME, at__gte=at - SILENT).exists()
+
+
+def _say_silent(error: Exception, *, at: datetime) -> None:
+    logger.warning("mailbox.away", extra={"failure": type(error).__name__})
+    if not is_fresh(at=at):
+        title = _("Our mailbox has not been read to its end for an hour: see the runbook")
+        desk.open_task(SILENT_TASK, NAME, title=title, at=at, failure=type(error).__name__)
+
+
+def _note_read(torn: set[str], *, at: datetime) -> None:
+    """It was read to its end; a mail that is not there any more is nobody's task."""
+    housekeeping.beat(NAME, at=at)
+    desk.done(SILENT_TASK, NAME, at=at)
+    waiting = DeskTask.objects.filter(kind=TORN_TASK, done_at=None)
+    for key in waiting.values_list("key", flat=True):
+        if key not in torn:
+            desk.done(TORN_TASK, key, at=at)
+
+
+def _deal_with(letter: Letter, torn: set[str], *, at: datetime) -> bool:
+    """Whether it was kept. Deleted is only what the database has, or was set aside long ago."""
+    key = _hashed(letter.raw)
+    if letter.is_starred and _is_somebodys(key):
+        torn.add(key)
+        return False
+    try:
+        taken = take_in(letter.raw, at=at)
+        is_kept = taken is not None or _is_kept(letter.raw)
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception as error:
+        torn.add(key)
+        _leave_to_somebody(key, error, at=at)
+        letter.star()
+        return False
+    if is_kept or letter.is_old:
+        letter.discard()
+    else:
+        letter.set_aside()
+    return taken is not None
+
+
+def _is_somebodys(key: str) -> bool:
+    return DeskTask.objects.filter(kind=TORN_TASK, key=key, done_at=None).exists()
+
+
+def _is_kept(raw: bytes) -> bool:
+    letter = message_from_bytes(raw, policy=policy.default)
+    return isinstance(letter, EmailMessage) and _is_known(_key_of(letter, raw))
+
+
+def _leave_to_somebody(key: str, error: Exception, *, at: datetime) -> None:
     """It may be somebody's request all the same, and it keeps none of the others back."""
-    key = _hashed(raw)
     logger.error("mailbox.unreadable", extra={"mail": key, "failure": type(error).__name__})
-    title = _("A mail in our mailbox could not be read: read it there")
-    desk.open_task("mail_unread", key, title=title, at=at)
+    title = _("A mail in our mailbox could not be read: read it there, then delete it there")
+    desk.open_task(TORN_TASK, key, title=title, at=at)
 
 
 def take_in(raw: bytes, *, at: datetime) -> SubjectRequest | Ticket | None:
@@ -116,6 +168,8 @@ def take_in(raw: bytes, *, at: datetime) -> SubjectRequest | Ticket | None:
         with transaction.atomic():
             return _taken(letter, sender, key, at)
     except IntegrityError:
+        if not _is_known(key):
+            raise
         return None  # another reader of the same mailbox was first
 
 
@@ -169,7 +223,7 @@ def _heard(ticket: Ticket, text: str, key: str, at: datetime) -> Ticket | None:
 def _goes_on(letter: EmailMessage, sender: str, at: datetime) -> Ticket | None:
     """The question that this mail answers, or that began with a mail which it names."""
     named = f"{letter.get('In-Reply-To', '')} {letter.get('References', '')}"
-    keys = [_hashed(each.encode()) for each in re.findall(r"<[^<>\s]{1,250}>", named)[:MOST]]
+    keys = [_hashed(each.encode()) for each in re.findall(r"<[^<>\s]{1,250}>", named)[:NAMED]]
     if not keys:
         return None
     return tickets.answered_by_mail(named, mail_keys=keys, address=sender, at=at)
@@ -254,52 +308,3 @@ def _text_of(letter: EmailMessage) -> str:
     if body.get_content_type() == "text/html":
         text = re.sub(r"<[^<>]{0,2000}>", " ", text)
     return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
-
-
-# --- where it lies ----------------------------------------------------------------------------
-
-
-def _letters() -> Iterator[tuple[bytes, Callable[[], object]]]:
-    """Each unread mail, and what marks it as read once it is taken in."""
-    if settings.PRIVACY_MAILDIR:
-        yield from _of_maildir(Path(settings.PRIVACY_MAILDIR))
-    elif settings.PRIVACY_IMAP_URL:
-        yield from _of_imap(settings.PRIVACY_IMAP_URL)
-
-
-def _of_maildir(folder: Path) -> Iterator[tuple[bytes, Callable[[], object]]]:
-    box = mailbox.Maildir(folder, create=False)
-    for key in list(box.keys())[:1000]:
-        letter = box.get_message(key)
-        if "S" in letter.get_flags():
-            continue
-        with box.get_file(key) as file:
-            raw = file.read(LARGEST)
-
-        def seen(key: str = key, letter: mailbox.MaildirMessage = letter) -> None:
-            letter.set_subdir("cur")
-            letter.add_flag("S")
-            box[key] = letter
-
-        yield raw, seen
-
-
-def _of_imap(address: str) -> Iterator[tuple[bytes, Callable[[], object]]]:
-    """Over TLS only. What cannot be reached is tried again at the next run."""
-    parts = urlsplit(address)
-    try:
-        with imaplib.IMAP4_SSL(
-            parts.hostname or "",
-            parts.port or _PORT,
-            ssl_context=ssl.create_default_context(),
-            timeout=_TIMEOUT_S,
-        ) as line:
-            line.login(unquote(parts.username or ""), unquote(parts.password or ""))
-            line.select(unquote(parts.path.strip("/")) or "INBOX")
-            _status, found = line.search(None, "UNSEEN")
-            for number in found[0].split()[:MOST]:
-                _status, parts_of = line.fetch(number, f"(BODY.PEEK[]<0.{LARGEST}>)")
-                raw = next((part[1] for part in parts_of if isinstance(part, tuple)), b"")
-                yield raw, partial(line.store, number, "+FLAGS", "\\Seen")
-    except (OSError, imaplib.IMAP4.error) as error:
-        logger.warning("mailbox.away", extra={"failure": type(error).__name__})

@@ -15,7 +15,8 @@ from privacy.rules import DOCUMENT, OPEN_MATTERS, Rule
 from privacy.services.stops import Stopped
 from smartinvoicing import clock
 
-KEPT = ("time", "open", "held", "stopped", "named")  # in the order in which they are asked
+NAMED = "named"
+KEPT = ("time", "open", "held", "stopped", NAMED)  # in the order in which they are asked
 GOES = "goes"
 
 

@@ -11,7 +11,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.access import Actor
-from privacy.models import ENDED, IdentityProof, ProofOutcome, RequestEvent, SubjectRequest
+from privacy.models import (
+    ENDED,
+    IdentityProof,
+    ProofOutcome,
+    RequestEvent,
+    RequestType,
+    SubjectRequest,
+)
 from privacy.models import RequestState as State
 from privacy.services import alarms, desk, sealed_words
 from smartinvoicing.errors import StateConflict
@@ -34,6 +41,8 @@ NEXT: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
     }
 )
 KIND: Final = "request"  # of alarms and tasks
+# What hands something out or destroys it: not before it is proved who asks.
+NEEDS_PROOF: Final = frozenset(RequestType) - {RequestType.COMPLAINT}
 
 
 @transaction.atomic

@@ -8,12 +8,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from accounts import traces
 from accounts.models import User
-from privacy.models import RequestChannel, SubjectRequest
+from privacy.models import RequestChannel, RequestEvent, SubjectRequest
 from privacy.services import sealed_words
+from privacy.subjects import SubjectKind
 
 _LINK = signing.Signer(salt="privacy.request")
 
@@ -41,10 +44,33 @@ def write(request: SubjectRequest, words: Said) -> None:
     request.address_key = traces.key_of(words.address) if words.address else ""
 
 
-def forget(request: SubjectRequest) -> None:
-    """The person is erased: what they wrote and from where goes too. The row stays as proof."""
+@transaction.atomic
+def forget(request: SubjectRequest, *, address: str = "") -> None:
+    """The person is erased: what they wrote, from where, and what was told about it goes too.
+
+    With it goes what they asked before and is over. The rows stay as proof.
+    address: where the answer went, for what they asked from there before we knew who they are.
+    """
+    theirs = list(_of_same(request, address).values_list("pk", flat=True))
+    SubjectRequest.objects.filter(pk__in=theirs).update(sealed=b"", address_key="")
+    said = RequestEvent.objects.filter(request__in=theirs).exclude(sealed=b"")
+    said.update(sealed=b"")  # not before the request's own: the database sees to it
     request.sealed, request.address_key = b"", ""
-    SubjectRequest.objects.filter(pk=request.pk).update(sealed=b"", address_key="")
+
+
+def _of_same(request: SubjectRequest, address: str) -> QuerySet[SubjectRequest]:
+    """This one, and all of the same person that have ended; of a customer those of this business.
+
+    An address alone says who somebody is where nobody found more.
+    """
+    keys = set(traces.keys_of(address) if address else ()) | ({request.address_key} - {""})
+    if request.subject_kind == SubjectKind.BUYER:
+        same = Q(tenant_id=request.tenant_id, buyer_id=request.buyer_id, buyer_id__isnull=False)
+    else:
+        same = Q(subject_kind__in=[SubjectKind.LEAD, SubjectKind.INVITEE], address_key__in=keys)
+        if request.user_id is not None:
+            same |= Q(user_id=request.user_id)
+    return SubjectRequest.objects.filter(Q(pk=request.pk) | same & Q(closed_at__isnull=False))
 
 
 def address_of(request: SubjectRequest) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from accounts import staff, tenancy, traces
 from accounts.access import Actor
@@ -23,7 +23,7 @@ from privacy.models import (
     SubjectRequest,
 )
 from privacy.services import clocks, request_words, rights_mail
-from privacy.services.request_states import note, transition
+from privacy.services.request_states import NEEDS_PROOF, NEXT, note, transition
 from privacy.services.request_words import Said
 from privacy.subjects import Subject, SubjectKind
 from smartinvoicing.celery import tell
@@ -98,14 +98,43 @@ def _kind(user_id: UUID | None, buyer_id: UUID | None) -> SubjectKind:
 
 def _same_before(request: SubjectRequest) -> SubjectRequest | None:
     """The oldest open one of the same person for the same: both are answered together."""
-    same = SubjectRequest.objects.filter(type=request.type, closed_at=None, duplicate_of=None)
-    if request.user_id is not None:
-        same = same.filter(user_id=request.user_id)
-    elif request.address_key:
+    same = SubjectRequest.objects.filter(
+        **about(request), type=request.type, closed_at=None, duplicate_of=None
+    ).exclude(pk=request.pk)
+    if request.user_id is None:
+        if not request.address_key:
+            return None
         same = same.filter(address_key=request.address_key)
-    else:
-        return None
     return same.order_by("received_at").first()
+
+
+def about(request: SubjectRequest) -> dict[str, Any]:
+    """Whose data, and of which business: only what is alike in all of this is answered together."""
+    return {
+        "subject_kind": request.subject_kind,
+        "user_id": request.user_id,
+        "tenant_id": request.tenant_id,
+        "buyer_id": request.buyer_id,
+    }
+
+
+@transaction.atomic
+def set_subject(request: SubjectRequest, **whose: Any) -> None:
+    """It turned out whose data it is about: what the address alone linked may be about others."""
+    SubjectRequest.objects.filter(pk=request.pk).update(**whose)
+    request.duplicates.filter(closed_at=None).update(duplicate_of=None)
+    request.refresh_from_db()
+    request.duplicate_of = _same_before(request)
+    request.save(update_fields=["duplicate_of"])
+
+
+@transaction.atomic
+def await_proof(request: SubjectRequest, *, by: Actor, at: datetime) -> None:
+    """First it is proved who asks; who complains need not prove it, and is heard at once."""
+    if request.type in NEEDS_PROOF:
+        transition(request, RequestState.IDENTITY_PENDING, by=by, at=at, what="proof.wanted")
+    else:
+        transition(request, RequestState.IN_PROGRESS, by=by, at=at, what="begun")
 
 
 @transaction.atomic
@@ -135,16 +164,19 @@ def from_stranger(
         mail_key=mail_key,
         answered=lately.count() < A_DAY,
     )
-    by = Actor.system(f"privacy.{channel}")
-    transition(request, RequestState.IDENTITY_PENDING, by=by, at=at, what="proof.wanted")
+    await_proof(request, by=Actor.system(f"privacy.{channel}"), at=at)
     transaction.on_commit(lambda: tell(TASK))
     return request
 
 
 def to_look_up(*, at: datetime) -> list[SubjectRequest]:
-    """Those of strangers of whom nobody has looked up yet who they may be."""
+    """Those of strangers of whom nobody has looked up yet who they may be.
+
+    A complaint is among them until it is answered that it came.
+    """
+    complaints = Q(type=RequestType.COMPLAINT, state=RequestState.IN_PROGRESS)
     waiting = SubjectRequest.objects.filter(
-        state=RequestState.IDENTITY_PENDING, looked_up_at=None
+        Q(state=RequestState.IDENTITY_PENDING) | complaints, looked_up_at=None
     ).exclude(address_key__in=_answered_enough(at=at).values("address_key"))
     return list(waiting.order_by("received_at", "pk")[:100])
 
@@ -179,13 +211,7 @@ def enter(
         language=language,
         by=Actor.staff(by.pk),
     )
-    transition(
-        request,
-        RequestState.IDENTITY_PENDING,
-        by=Actor.staff(by.pk),
-        at=at,
-        what="proof.wanted",
-    )
+    await_proof(request, by=Actor.staff(by.pk), at=at)
     staff.record(by, StaffAction.ADDED, request, at=at, type=str(type))
     if said.address:
         transaction.on_commit(lambda: tell(TASK))
@@ -196,6 +222,23 @@ def enter(
 def take_back(request: SubjectRequest, *, by: Actor, at: datetime) -> None:
     """The person wants it no longer. Raises: StateConflict when it has ended."""
     transition(request, RequestState.WITHDRAWN, by=by, at=at, what="withdrawn")
+
+
+def end_duplicates(request: SubjectRequest, to: RequestState, *, by: Actor, at: datetime) -> None:
+    """They end with the one that was answered; where nobody proved that one, each stands alone.
+
+    So does one that turned out to be about somebody else, or to lie with another business.
+    """
+    others = request.duplicates.filter(closed_at=None)
+    if request.type in NEEDS_PROOF and request.proved_at is None:
+        others.update(duplicate_of=None)
+        return
+    same = others.filter(**about(request))
+    others.exclude(pk__in=same.values("pk")).update(duplicate_of=None)
+    for other in same:
+        is_next = to in NEXT[RequestState(other.state)]
+        end = to if is_next else RequestState.WITHDRAWN  # nobody proved who wrote the second one
+        transition(other, end, by=by, at=at, what="duplicate", facts={"of": str(request.pk)})
 
 
 # --- questions --------------------------------------------------------------------------------

@@ -1,16 +1,18 @@
 """Purges: plan what would go, have it agreed to, carry it out, show what was done.
 
 What no law keeps goes by itself, once a day. Tax records go after a second person agreed to the
-plan, and no other ones than those of the plan: a run reads the clocks at the plan's own instant.
+plan, and no other ones than those of the plan: a run reads the clocks at the plan's own instant,
+and takes nothing more where something that kept a record has ended since.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -31,18 +33,17 @@ from privacy.models import (
     TaxRetention,
 )
 from privacy.rules import Rule
-from privacy.services import desk, purge_queries, purging
-from privacy.services.purge_queries import GOES, Moment
+from privacy.services import desk, purge_counts, purging
+from privacy.services.purge_queries import GOES, NAMED, Moment
 from privacy.services.stops import stopped
 from smartinvoicing.errors import NotAllowed, StateConflict
 from smartinvoicing.ids import uuid7
 
 DEED: Final = "purge"
 JOB: Final = "privacy.purge"
-PAGE: Final = 500
 DAY: Final = timedelta(days=1)
-NIL: Final = UUID(int=0)
 LOCK: Final = "one purge at a time"
+UNAGREED: Final = "not in the plan"
 
 
 # --- planning -------------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def plan(
     known = PurgePlan.objects.filter(pk=plan_id).first() if plan_id else None
     if known is not None:
         return known
-    lines = _lines(_rules(kind), moment_of(at), whole=whole)
+    lines = purge_counts.lines(_rules(kind), moment_of(at), whole=whole)
     made = PurgePlan(
         id=plan_id or uuid7(),
         kind=kind,
@@ -92,69 +93,6 @@ def moment_of(at: datetime) -> Moment:
 
 def _rules(kind: str) -> list[Rule]:
     return [rule for rule in rules.rules() if rule.is_tax == (kind == PurgeKind.TAX)]
-
-
-def _lines(asked: list[Rule], moment: Moment, *, whole: bool) -> list[dict[str, Any]]:
-    """One for each table and reason, over all businesses."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for rule in asked:
-        for tenant_id in _tenants(rule):
-            for why, table, rows, earliest, keys in _counted(rule, tenant_id, moment, whole):
-                known = found.setdefault(
-                    (table, why),
-                    {
-                        "class": rule.retention.value,
-                        "table": table,
-                        "why": why,
-                        "rows": 0,
-                        "earliest": earliest,
-                        "examples": [],
-                    },
-                )
-                known["rows"] += rows
-                known["earliest"] = min(known["earliest"], earliest)
-                known["examples"] = [*known["examples"], *map(masked, keys)][:3]
-    return list(found.values())
-
-
-def _counted(
-    rule: Rule, tenant_id: UUID | None, moment: Moment, whole: bool
-) -> Iterator[tuple[str, str, int, str, list[str]]]:
-    """(why, table, rows, the earliest day, keys) of one business."""
-    role = rule.role if not rule.is_walled else "app"
-    params = moment.params(rule, tenant_id)
-    with purging.line(role, tenant_id) as cursor:
-        cursor.execute(purge_queries.counts(rule, whole=whole), params)
-        for asked, rows, start, keys in cursor.fetchall():
-            is_stopped = asked != "time" and tenant_id in moment.stopped.tenants
-            why = "stopped" if is_stopped else asked
-            earliest = moment.earliest(rule, start).isoformat()
-            yield why, rule.table, rows, earliest, keys
-            if why == GOES:
-                for table, column in rule.along:
-                    cursor.execute(purge_queries.counts_along(rule, table, column), params)
-                    if along := cursor.fetchone()[0]:
-                        yield why, table, along, earliest, []
-
-
-def masked(key: str) -> str:
-    """Enough of an id to tell two apart, too little to look one up."""
-    return f"…{key[-4:]}"
-
-
-def _tenants(rule: Rule) -> Iterator[UUID | None]:
-    if not rule.is_walled:
-        yield None
-        return
-    last = NIL
-    while True:
-        with tenancy.outside(), connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM tenants_after(%s, %s)", [last, PAGE])
-            page = [tenant_id for (tenant_id,) in cursor.fetchall()]
-        if not page:
-            return
-        yield from page
-        last = page[-1]
 
 
 # --- agreeing -------------------------------------------------------------------------------------
@@ -221,7 +159,6 @@ def run(opened: PurgeRun, *, at: datetime, budget_s: float | None = None) -> boo
 
     Two at once: the second does nothing. After a kill the next call takes what is left.
     """
-    until = None if budget_s is None else time.monotonic() + budget_s
     with _alone() as mine:
         if not mine:
             return False
@@ -229,15 +166,40 @@ def run(opened: PurgeRun, *, at: datetime, budget_s: float | None = None) -> boo
         if opened.ended_at is not None:
             return True
         moment = moment_of(opened.plan.at)
+        if more := _unagreed(opened, moment):
+            _end(opened, {UNAGREED: more}, at=at)
+            return True
+        until = None if budget_s is None else time.monotonic() + budget_s
         stuck: dict[str, int] = {}
         for rule in _rules(opened.plan.kind):
-            for tenant_id in _tenants(rule):
+            for tenant_id in purge_counts.tenants(rule):
                 if tenant_id in moment.stopped.tenants:
                     continue
                 if not _drained(opened, rule, tenant_id, moment, stuck, at=at, until=until):
                     return False
         _end(opened, stuck, at=at)
         return True
+
+
+def _unagreed(opened: PurgeRun, moment: Moment) -> int:
+    """How many tax records more would go than their plan said when it was agreed to.
+
+    A hold was lifted since, or a matter ended: somebody looks at a new plan.
+    """
+    made = opened.plan
+    if made.kind != PurgeKind.TAX:
+        return 0
+    asked = _rules(made.kind)
+    left = [one for one in purge_counts.lines(asked, moment, whole=False) if one["why"] == GOES]
+    goes = Counter({one["table"]: one["rows"] for one in left})
+    for batch in PurgeBatch.objects.filter(run=opened).only("rows").iterator():
+        goes.update(batch.rows)
+    agreed: Counter[str] = Counter()
+    for one in made.lines:
+        if one["why"] in {GOES, NAMED}:
+            agreed[one["table"]] += one["rows"]
+    more = goes - agreed
+    return sum(more[rule.table] for rule in asked)
 
 
 def _drained(

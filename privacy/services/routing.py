@@ -23,7 +23,7 @@ from invoices.content import Party
 from invoices.models import Buyer
 from invoices.services import catalogue
 from privacy.models import Hat, RequestState, SubjectRequest
-from privacy.services import clocks, exporting, identity, rights_mail
+from privacy.services import clocks, exporting, identity, requests, rights_mail
 from privacy.services.request_states import note, transition
 from privacy.subjects import SubjectKind
 from smartinvoicing.errors import NotFound, RuleViolation, StateConflict
@@ -116,7 +116,8 @@ def assign(
         known = Tenant.objects.filter(pk=tenant_id).exists()
         if not known or (buyer_id and not Buyer.objects.filter(pk=buyer_id).exists()):
             raise NotFound(_("There is no such business or customer."))
-    SubjectRequest.objects.filter(pk=request.pk).update(
+    requests.set_subject(
+        request,
         hat=Hat.PROCESSOR,
         tenant_id=tenant_id,
         buyer_id=buyer_id,

@@ -115,8 +115,9 @@ def _people(closure: Closure, at: datetime) -> int:
     _count(closure, Membership._meta.db_table, Retention.ACC, DELETE, 1)
     user = User.objects.get(pk=user_id)
     if goes_along(user) and not selectors.memberships_of(user_id):
-        erasing.erase(Subject(SubjectKind.USER, user_id=user_id), at=at, actor=ACTOR)
-        _count(closure, User._meta.db_table, Retention.ACC, ANONYMISE, 1)
+        receipt = erasing.erase(Subject(SubjectKind.USER, user_id=user_id), at=at, actor=ACTOR)
+        if not receipt.is_stopped:
+            _count(closure, User._meta.db_table, Retention.ACC, ANONYMISE, 1)
     return 1
 
 

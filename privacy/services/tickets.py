@@ -26,7 +26,6 @@ from privacy import support_hours
 from privacy.models import (
     Alarm,
     RequestChannel,
-    RequestState,
     RequestType,
     SubjectRequest,
     Ticket,
@@ -36,7 +35,6 @@ from privacy.models import (
     TicketState,
 )
 from privacy.services import alarms, desk, requests, sealed_words, ticket_mail, ticket_words
-from privacy.services.request_states import transition as move_request
 from privacy.services.request_words import Said
 from privacy.services.ticket_mail import KIND
 from privacy.services.ticket_words import Asked
@@ -308,7 +306,7 @@ def hand_over(ticket: Ticket, *, type: RequestType, by: User, at: datetime) -> S
         language=held.language,
         by=actor,
     )
-    move_request(made, RequestState.IDENTITY_PENDING, by=actor, at=at, what="proof.wanted")
+    requests.await_proof(made, by=actor, at=at)
     transaction.on_commit(lambda: tell(requests.TASK))
     staff.record(by, StaffAction.CHANGED, held, at=at, request=str(made.pk), deed="hand_over")
     ticket.refresh_from_db()
@@ -340,6 +338,11 @@ def one_of(rows: QuerySet[Ticket], ticket_id: UUID) -> Ticket:
     if found is None:
         raise NotFound(_("There is no such question."))
     return found
+
+
+def late(*, at: datetime) -> QuerySet[Ticket]:
+    """What waits for us longer than it may."""
+    return Ticket.objects.filter(state=TicketState.OPEN, due_at__lt=at)
 
 
 def of_person(*, user_id: UUID | None, addresses: frozenset[str]) -> QuerySet[Ticket]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,7 +27,6 @@ from accounts.enums import Purpose
 from accounts.guards import MemberRequest, signed_in
 from accounts.models import ConsentChannel, ConsentState
 from privacy import cookies
-from privacy.middleware import keep
 from privacy.models import UsageName
 from privacy.services import analytics, choices, marketing
 from privacy.services.choices import Choice
@@ -53,6 +53,17 @@ def how_of(request: HttpRequest, channel: ConsentChannel, **evidence: str) -> Ho
 def _choice_of(request: HttpRequest) -> Choice:
     found: Choice = request.choice  # type: ignore[attr-defined]  # privacy.middleware
     return found
+
+
+def take_back(request: HttpRequest, *, at: datetime) -> None:
+    """This browser agrees to nothing any more: somebody asked so with their name."""
+    request.choice = choices.choose(  # type: ignore[attr-defined]  # the middleware lays it down
+        frozenset(),
+        visitor=choices.visitor_of(request.COOKIES),
+        how=how_of(request, ConsentChannel.PAGE, cookies=cookies.fingerprint()),
+        at=at,
+        signal=_choice_of(request).signal,
+    )
 
 
 # --- the browser ------------------------------------------------------------------------------
@@ -142,14 +153,11 @@ def choose(request: HttpRequest) -> HttpResponse:
         )
     else:
         now = Choice(is_made=True, signal=had.signal)
-    request.choice = now  # type: ignore[attr-defined]  # the middleware guards by it
+    request.choice = now  # type: ignore[attr-defined]  # the middleware lays it down
     if is_fragment(request):
-        response = render(request, "privacy/_chosen.html", {"choice": now})
-    else:
-        messages.success(request, _("Your choice counts from now on."))
-        response = redirect(_page_before(request))
-    keep(response, request, now, at)
-    return response
+        return render(request, "privacy/_chosen.html", {"choice": now})
+    messages.success(request, _("Your choice counts from now on."))
+    return redirect(_page_before(request))
 
 
 def _wanted(request: HttpRequest, had: Choice) -> frozenset[Purpose]:

@@ -42,6 +42,7 @@ from privacy.services import (
 )
 from privacy.services.request_states import note, transition
 from privacy.subjects import Subject, SubjectKind
+from privacy.views.consents import take_back
 from smartinvoicing import clock
 from smartinvoicing.errors import NotFound
 from smartinvoicing.forms import attempt
@@ -113,7 +114,8 @@ def _go_on(request: MemberRequest, made: SubjectRequest, at: datetime) -> None:
         return
     if proved_lately(request, at=at):
         identity.by_session(made, by=_actor(request.user), at=at)
-        answering.begin(made, at=at)
+        if answering.begin(made, at=at):
+            take_back(request, at=at)
     elif made.state == RequestState.RECEIVED:
         transition(
             made, RequestState.IDENTITY_PENDING, by=_actor(request.user), at=at, what="proof.wanted"

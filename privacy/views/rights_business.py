@@ -159,7 +159,7 @@ _SAID: Final[Mapping[str, Any]] = MappingProxyType(
         "dispute": gettext_lazy("The mark was changed."),
         "restrict": gettext_lazy("The mark was changed."),
         "export": gettext_lazy("It is put together; your customer gets a link."),
-        "erase": gettext_lazy("Erased. Your customer is told what law keeps."),
+        "erase": gettext_lazy("Done. Your customer is told what went and what is kept."),
     }
 )
 

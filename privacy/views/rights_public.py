@@ -34,7 +34,9 @@ from privacy.services import (
     request_words,
     requests,
 )
+from privacy.services.request_states import NEEDS_PROOF
 from privacy.services.request_words import Said
+from privacy.views.consents import take_back
 from privacy.views.rights import send
 from smartinvoicing import clock
 from smartinvoicing.errors import NotFound, RuleViolation
@@ -118,6 +120,7 @@ def follow(request: HttpRequest, secret: str) -> HttpResponse:
         "timeline": pages.timeline(found, with_words=is_proved),
         "table": erasure_words.told(found.receipt.get("rows", [])) if is_proved else [],
         "proved": is_proved,
+        "asks_code": not is_proved and found.type in NEEDS_PROOF,
         "exports": pages.exports(
             found.exports.order_by("-asked_at"), route="privacy:request_export", before=(secret,)
         )
@@ -165,7 +168,8 @@ def _try(request: HttpRequest, found: SubjectRequest, code: str, at: datetime) -
     identity.try_code(found, code, at=at)
     request.session.cycle_key()
     request.session[PROVED] = [str(found.pk), int(at.timestamp())]
-    answering.begin(found, at=at)
+    if answering.begin(found, at=at):
+        take_back(request, at=at)
 
 
 def _again(request: HttpRequest, found: SubjectRequest, at: datetime) -> None:

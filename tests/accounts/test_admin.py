@@ -71,6 +71,36 @@ def test_the_page_of_a_person_shows_no_hash(staff):
     assert staff.password not in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    "asked", ["password__startswith", "password", "email__startswith", "staffseat__role", "pk"]
+)
+def test_a_page_is_not_filtered_by_what_it_does_not_offer(staff, asked):
+    people = reverse("admin:accounts_user_changelist")
+
+    answer = browser_of(staff).get(people, {asked: "bcrypt"})
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("accounts_user", "is_staff__exact=1"),
+        ("accounts_user", "q=staff&o=2.-1&p=0&e=1"),
+        ("accounts_stafftraining", "taken_on__year=2026&taken_on__month=11"),
+        ("privacy_campaignnotice", "campaign__id__exact=019ab000-0000-7000-8000-000000000000"),
+        ("privacy_subjectrequest", "open=yes"),
+        ("privacy_processor", "enabled_at__isempty=1"),
+    ],
+)
+def test_the_filters_of_a_page_go_on_to_work(name, asked):
+    browser = browser_of(factories.make_staff(*StaffRole))
+
+    answer = browser.get(f"{reverse(f'admin:{name}_changelist')}?{asked}")
+
+    assert answer.status_code == 200
+
+
 def test_every_page_of_the_desk_asks_for_a_role():
     pages = {model.__name__: page for model, page in admin.site._registry.items()}
 

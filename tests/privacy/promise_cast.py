@@ -124,7 +124,8 @@ def _let_jobs_run() -> None:
         kind="routine", at=NOON - DAY / 2, made_by="job", lines=[], rows=0, digest="0" * 64
     )
     FieldUse.objects.create(model="accounts.User", field="email", looked_at=NOON - DAY / 2)
-    Heartbeat.objects.update_or_create(name="documents", defaults={"at": NOON})
+    for name in ("documents", "mailbox"):
+        Heartbeat.objects.update_or_create(name=name, defaults={"at": NOON})
     AuditCheck.objects.update_or_create(
         pk=1, defaults={"checked_at": NOON - DAY / 2, "is_right": True, "entries": 3}
     )
@@ -239,9 +240,15 @@ def _mail(purpose: str = "", **fields: Any) -> None:
 
 
 def _sent_after_withdrawal(house: House) -> None:
+    sent_after("given", "withdrawn")
+
+
+def sent_after(*states: str) -> None:
+    """A mail that rests on consent, to an address that had given these answers."""
     key = traces.keys_of("a@example.com")[0]
-    for state, ago in (("given", 3), ("withdrawn", 2)):
-        _consent(state, NOON - ago * DAY, address_key=key, purpose=Purpose.MARKETING_EMAIL)
+    for day, state in enumerate(states):
+        at = NOON - (9 - day) * DAY
+        _consent(state, at, address_key=key, purpose=Purpose.MARKETING_EMAIL)
     _mail("marketing_email", state=MailState.SENT, done_at=NOON - DAY)
 
 
@@ -352,7 +359,7 @@ BY_ITSELF: Final[dict[str, Callable[[House], Any]]] = {
     "I3": _purposeless,
     "S16": lambda house: _mail(),
     "S17": _without("accounts.staff_access.StaffAccess"),
-    "S18": lambda house: Heartbeat.objects.update(at=NOON - DAY),
+    "S18": lambda house: Heartbeat.objects.filter(name="documents").update(at=NOON - DAY),
     "S19": lambda house: _counted(page="somewhere:else"),
     "S20": _set(AXES_FAILURE_LIMIT=0),
     "S21": lambda house: _mail("marketing_email", state=MailState.SENT, done_at=NOON - DAY),
@@ -383,7 +390,7 @@ BY_ITSELF: Final[dict[str, Callable[[House], Any]]] = {
     "S37": _broken_off,
     "S38": _outlived,
     "S39": _set(PRIVACY_AUTHORITY_NAME="An Authority"),
-    "S40": _set(PRIVACY_MAILDIR=""),
+    "S40": lambda house: Heartbeat.objects.filter(name="mailbox").update(at=NOON - DAY),
     "I9": _patched(rules, "BY_CLASS", {}),
     "I20": lambda house: _late_export(house, tenant_id=house.officer.pk),
     "S41": _followed,

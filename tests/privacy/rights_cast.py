@@ -8,6 +8,7 @@ import re
 import zipfile
 from datetime import timedelta
 
+from allauth.account.internal.flows import login
 from django.db import transaction
 
 from accounts import tenancy
@@ -16,6 +17,7 @@ from accounts.models import OutgoingMail
 from privacy.models import RequestChannel, RequestType, SubjectRequest
 from privacy.services import exporting, identity, requests
 from privacy.services.request_words import Said
+from smartinvoicing import clock
 from tests import factories
 from tests.conftest import NOON
 
@@ -65,6 +67,16 @@ def of_buyer(tenant, buyer, kind=RequestType.ACCESS, at=NOON, **words):
     )
     identity.by_session(request, by=ME, at=at)
     return request
+
+
+def sign_in(client, user, *, proved=True):
+    """Proved: with the password, this moment."""
+    client.force_login(user)
+    session = client.session
+    at = clock.now().timestamp() if proved else 0
+    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": at}]
+    session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = login.user_id_to_str(user)
+    session.save()
 
 
 def make_buyer(tenant, email="buyer@example.com", **fields):

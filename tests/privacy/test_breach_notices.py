@@ -12,8 +12,18 @@ from accounts import tenancy
 from accounts.enums import NoticeKind, Role, StaffRole
 from accounts.models import MailState, Notice, OutgoingMail
 from privacy import authorities, breach_letters
-from privacy.models import Audience, BreachDecision, BreachLetter, BreachNotice, Delivery, DeskTask
-from privacy.services import breach_ends, breach_notices
+from privacy.models import (
+    Alarm,
+    Audience,
+    BreachDecision,
+    BreachLetter,
+    BreachNotice,
+    Delivery,
+    DeskTask,
+)
+from privacy.promise_checks import breaches as promises
+from privacy.services import breach_ends, breach_notices, breach_steps
+from privacy.verdicts import Broken
 from smartinvoicing.errors import NotAllowed, RuleViolation, StateConflict
 from tests import factories
 from tests.privacy.breach_cast import AWARE, HOUR, decide_all, make_case, make_notice, send_to
@@ -213,6 +223,75 @@ def test_twin_what_nobody_follows_stays_unproved(sent):
 
     assert not DeskTask.objects.filter(kind="breach_bounce").exists()
     assert sent.notices.get(mail_key__isnull=False).state == Delivery.QUEUED
+
+
+# --- to an office -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mailed(officer, case, settings):
+    """A letter to the authority that waits at hour 60 to leave by mail."""
+    settings.PRIVACY_AUTHORITY_NAME = "Commission for Data Protection"
+    settings.PRIVACY_AUTHORITY_EMAIL = "reports@ncdp.example"
+    return send_to(case, Audience.AUTHORITY, officer, at=AWARE + 60 * HOUR, proof="")
+
+
+def mail_became(state, *, hours):
+    at = AWARE + hours * HOUR
+    OutgoingMail.objects.filter(to="reports@ncdp.example").update(
+        state=state, done_at=at, context={}
+    )
+    breach_notices.follow(at=at + timedelta(minutes=4))
+
+
+def alarms_left():
+    waiting = Alarm.objects.filter(kind="breach", silenced_at=None)
+    return set(waiting.values_list("step", flat=True)) & {"h66_warning", "h72_missed"}
+
+
+def test_an_authority_is_not_told_while_its_letter_waits_to_leave(case, mailed):
+    assert not breach_steps.is_told(case, Audience.AUTHORITY)
+    assert alarms_left() == {"h66_warning", "h72_missed"}
+    assert isinstance(promises.breaches_are_in_time(AWARE + 73 * HOUR), Broken)
+
+    mail_became(MailState.SENT, hours=61)
+
+    assert breach_steps.is_told(case, Audience.AUTHORITY)
+    assert alarms_left() == set()
+    assert not breach_ends.was_late(case)
+
+
+def test_alarms_sound_again_for_a_letter_to_an_authority_that_came_back(officer, case, mailed):
+    mail_became(MailState.SENT, hours=61)
+    mail_became(MailState.BOUNCED, hours=62)
+
+    assert not breach_steps.is_told(case, Audience.AUTHORITY)
+    assert alarms_left() == {"h66_warning", "h72_missed"}
+
+    at = AWARE + 80 * HOUR
+    breach_notices.told_elsewhere(notice=mailed.notices.get(), note="by hand", by=officer, at=at)
+
+    assert breach_steps.is_told(case, Audience.AUTHORITY)
+    assert alarms_left() == set()
+    assert breach_ends.was_late(case)
+
+
+def test_a_letter_is_as_late_as_its_mail(case, mailed):
+    mail_became(MailState.SENT, hours=73)
+
+    said = [problem.message for problem in breach_ends.missing(case)]
+
+    assert "The authority was told after the 72 hours." in said
+
+
+def test_what_came_back_keeps_a_case_open(officer, case, sent):
+    arrived(MailState.BOUNCED)
+    assert "Letters that came back: 1." in [each.message for each in breach_ends.missing(case)]
+
+    notice = sent.notices.get(state=Delivery.CAME_BACK)
+    breach_notices.told_elsewhere(notice=notice, note="by telephone", by=officer, at=AWARE)
+
+    assert "Letters that came back: 1." not in [each.message for each in breach_ends.missing(case)]
 
 
 # --- in the portal ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import Client
@@ -15,11 +16,14 @@ from accounts.forms import SignUpForm
 from accounts.models import ConsentChannel, ConsentEvent, ConsentState
 from privacy import cookies, middleware
 from privacy.cookies import CookieKind
-from privacy.models import UsageEvent
-from privacy.services import choices
+from privacy.models import RequestState, RequestType, UsageEvent
+from privacy.services import answering, choices, request_words
 from smartinvoicing import clock
 from tests import factories
+from tests.conftest import NOON
 from tests.isolation import walk
+from tests.privacy import rights_cast as cast
+from tests.privacy.rights_cast import sign_in
 
 pytestmark = pytest.mark.django_db
 CHOOSE = "/privacy/choices/browser/"
@@ -212,6 +216,55 @@ def test_taking_back_is_as_easy_as_giving(client):
 
     page = client.get("/privacy/choices/").content
     assert page.count(b'name="answer"') == 2
+
+
+@pytest.mark.parametrize("kind", ["withdrawal", "objection", "restriction"])
+def test_whoever_asks_to_end_it_by_name_is_counted_no_more_in_this_browser(client, owner, kind):
+    answered(client, "yes")
+    sign_in(client, owner)
+    client.get("/")
+    number = client.cookies[cookies.VISITOR].value
+    assert UsageEvent.objects.filter(visitor=number).exists()
+
+    client.post(reverse("privacy:mine"), {"type": kind, "text": ""})
+    client.get("/")
+
+    assert not UsageEvent.objects.exists()
+    assert cookies.VISITOR not in seen(client)
+    assert not consents.may_use(Purpose.ANALYTICS, visitor=number, at=clock.now())
+
+
+def test_twin_who_asks_for_something_else_is_counted_on(client, owner):
+    answered(client, "yes")
+    sign_in(client, owner)
+
+    client.post(reverse("privacy:mine"), {"type": "why", "text": ""})
+
+    assert UsageEvent.objects.filter(name="deed").exists()
+    assert cookies.VISITOR in seen(client)
+
+
+def test_whoever_proves_it_by_a_code_is_counted_no_more_in_this_browser(client, owner):
+    answered(client, "yes")
+    client.get("/accounts/login/")
+    request = cast.from_form(owner.email, RequestType.WITHDRAWAL, at=clock.now())
+    url = reverse("privacy:request", args=[request_words.secret_of(request.pk)])
+
+    client.post(url, {"deed": "code", "code": cast.code_of(request)})
+
+    assert cast.fresh(request).state == RequestState.DONE
+    assert not UsageEvent.objects.exists()
+    assert cookies.VISITOR not in seen(client)
+
+
+def test_its_answer_promises_no_end_of_counting_where_there_is_no_browser(owner):
+    request = cast.proved(owner, RequestType.WITHDRAWAL)
+
+    answering.begin(request, at=NOON)
+
+    [text] = [mail.context["text"] for mail in cast.mails("request_done")]
+    assert "no statistics" not in text
+    assert text.endswith(settings.PUBLIC_URL + reverse("privacy:consents"))
 
 
 def seen(client):

@@ -14,13 +14,14 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts import audit, selectors, tenancy
 from accounts.access import Actor
-from accounts.enums import AuditAction, Role
+from accounts.enums import AuditAction, Role, StaffRole
 from accounts.models import (
     ApiKey,
     AuditEvent,
     AuditPrivate,
     IdempotencyKey,
     Invitation,
+    LegalEntity,
     MailState,
     Membership,
     OutgoingMail,
@@ -39,6 +40,7 @@ from smartinvoicing import clock
 from smartinvoicing.errors import StateConflict
 from tests import factories
 from tests.factories import AT, SYSTEM
+from tests.privacy import breach_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -370,11 +372,12 @@ def test_documents_of_an_erased_customer_are_found_by_number_and_not_by_name(bus
     assert (by_name, by_number) == ([], [invoice])
 
 
-def held(business):
-    """A legal hold on all of a business."""
+def held(business, scope=HoldScope.TENANT, covers=None):
+    """A legal hold, on all of a business unless said otherwise."""
     with tenancy.in_tenant(business.pk), transaction.atomic():
         hold = LegalHold(
-            scope=HoldScope.TENANT,
+            scope=scope,
+            covers=covers,
             authority="Court",
             reference="1",
             review_on=date(2027, 1, 1),
@@ -398,6 +401,71 @@ def test_a_legal_hold_on_the_business_stops_it_until_it_is_lifted(business, cust
     erasing.go_on(at=AT + timedelta(days=31))
     with tenancy.in_tenant(business.pk), transaction.atomic():
         assert not Buyer.objects.exists()
+
+
+def test_under_a_hold_the_receipt_says_that_all_is_held(business, customer):
+    held(business)
+    subject = subjects.buyer(customer.pk, tenant_id=business.pk)
+
+    plan = erasing.plan_for(subject, at=AT)
+    receipt = erase(subject)
+
+    assert {(row.table, row.deed, row.until, row.basis) for row in receipt.rows} == {
+        ("invoices_buyer", "hold", None, "A legal hold covers it."),
+        ("invoices_buyercheck", "hold", None, "A legal hold covers it."),
+    }
+    assert list(receipt.rows) == plan
+    assert {row["deed"] for row in Erasure.objects.get().receipt} == {"hold"}
+
+
+def test_under_a_hold_the_customer_is_set_aside_at_once(business, customer):
+    held(business)
+
+    erase(subjects.buyer(customer.pk, tenant_id=business.pk))
+
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        assert Buyer.objects.get().restricted_at == AT
+
+
+def on_a_taxpayer(business):
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        entity = LegalEntity.objects.get()
+    held(business, HoldScope.ENTITY, entity.pk)
+
+
+def in_a_breach(business):
+    officer = factories.make_staff(StaffRole.PRIVACY_OFFICER)
+    breach_cast.make_case(officer, tenant_ids=[business.pk])
+
+
+@pytest.mark.parametrize("keep", [on_a_taxpayer, in_a_breach])
+def test_a_hold_on_a_taxpayer_or_an_open_breach_keeps_a_customer(business, customer, keep):
+    keep(business)
+
+    assert erase(subjects.buyer(customer.pk, tenant_id=business.pk)).is_stopped
+
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        assert Buyer.objects.get().name == NAME
+        assert BuyerCheck.objects.exists()
+
+
+@pytest.mark.parametrize("keep", [on_a_taxpayer, in_a_breach])
+def test_a_hold_on_a_taxpayer_or_an_open_breach_keeps_a_person(business, person, keep):
+    keep(business)
+
+    assert erase(subjects.user(person.pk)).is_stopped
+
+    person.refresh_from_db()
+    assert person.name == NAME
+
+
+def test_twin_a_breach_of_another_business_keeps_nobody(business, person, other_business):
+    in_a_breach(other_business)
+
+    assert not erase(subjects.user(person.pk)).is_stopped
+
+    person.refresh_from_db()
+    assert tombstones.is_tombstone(person)
 
 
 # --- addresses --------------------------------------------------------------------------------

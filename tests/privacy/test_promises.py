@@ -8,10 +8,18 @@ from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from accounts import tenancy
-from accounts.enums import StaffRole
-from accounts.models import StaffDeed
-from privacy.models import CheckResult, CheckRun, DeskTask, EgressStatement, PromiseState
+from accounts import consents, tenancy
+from accounts.consents import How, Who
+from accounts.enums import Purpose, StaffRole
+from accounts.models import ConsentChannel, OutgoingMail, StaffDeed
+from privacy.models import (
+    CheckResult,
+    CheckRun,
+    DeskTask,
+    EgressStatement,
+    PromiseState,
+    SubjectRequest,
+)
 from privacy.promises import BY_ID, PROMISES, SECTIONS, Kind
 from privacy.services import closing, policies, policy_texts
 from privacy.services import promises as service
@@ -19,7 +27,15 @@ from privacy.verdicts import Broken, Due, Kept
 from smartinvoicing.errors import NotAllowed, RuleViolation
 from tests import factories
 from tests.conftest import NOON
-from tests.privacy.promise_cast import BY_ITSELF, BY_THE_OWNER, House, make_sound, undone
+from tests.privacy import rights_cast, ticket_cast
+from tests.privacy.promise_cast import (
+    BY_ITSELF,
+    BY_THE_OWNER,
+    House,
+    make_sound,
+    sent_after,
+    undone,
+)
 
 BREAKERS = sorted([*BY_ITSELF, *BY_THE_OWNER])
 DAY = timedelta(days=1)
@@ -122,6 +138,54 @@ def test_a_closing_that_a_restore_takes_up_again_was_begun_by_people(house, by, 
     assert isinstance(service.answer_of(BY_ID["S20"], at=NOON), Kept) is is_kept
 
 
+@pytest.mark.parametrize(
+    ("states", "s21", "i10"),
+    [
+        (("asked", "given"), True, True),
+        (("asked",), False, True),
+        (("refused",), False, False),
+        (("given", "withdrawn"), False, False),
+        (("given", "withdrawn", "asked"), False, True),
+    ],
+)
+def test_a_mail_rests_on_a_yes_and_on_nothing_less(house, states, s21, i10):
+    sent_after(*states)
+
+    assert isinstance(service.answer_of(BY_ID["S21"], at=NOON), Kept) is s21
+    assert isinstance(service.answer_of(BY_ID["I10"], at=NOON), Kept) is i10
+
+
+def test_a_no_of_the_person_counts_for_their_address_too(house):
+    sent_after("given")
+    whose = {"user_id": house.officer.pk}
+    OutgoingMail.objects.update(**whose)
+    consents.withdraw(
+        Purpose.MARKETING_EMAIL,
+        who=Who(**whose),
+        how=How(channel=ConsentChannel.PAGE),
+        at=NOON - 2 * DAY,
+    )
+
+    assert isinstance(service.answer_of(BY_ID["S21"], at=NOON), Broken)
+
+
+@pytest.mark.parametrize("code", ["S8", "S49"])
+@pytest.mark.parametrize(("days", "is_kept"), [(0, True), (20, False)])
+def test_a_question_to_support_without_an_answer_is_seen(house, code, days, is_kept):
+    house.settings.SUPPORT_HOURS = "Mon-Fri 09:00-17:00"
+    ticket_cast.from_form(at=NOON - days * DAY)
+
+    assert isinstance(service.answer_of(BY_ID[code], at=NOON), Kept) is is_kept
+
+
+def test_a_second_request_that_is_late_hides_behind_no_other(house):
+    first = rights_cast.from_form(at=NOON)
+    late = rights_cast.from_form(at=NOON - 40 * DAY)
+    SubjectRequest.objects.filter(pk=late.pk).update(duplicate_of=first)
+
+    assert isinstance(service.answer_of(BY_ID["S49"], at=NOON), Broken)
+
+
 def test_a_drill_is_due_with_its_date_then_broken(house):
     one = BY_ID["I1"]
 
@@ -131,6 +195,23 @@ def test_a_drill_is_due_with_its_date_then_broken(house):
     assert isinstance(soon, Due)
     assert soon.on.isoformat() == "2027-11-19"
     assert isinstance(late, Broken)
+
+
+@pytest.mark.parametrize(("faults", "verdict"), [("", Due), ('"a trigger is missing"', Broken)])
+def test_a_rehearsal_that_failed_is_none(house, laid_database, faults, verdict):
+    BY_ITSELF["S31"](house)
+    rehearse = (
+        "INSERT INTO smartinvoicing_installationevent (at, kind, by, why, timeline, place, facts)"
+        f" VALUES ('{NOON}', 'drilled', 'test', '', '', '', '{{\"faults\": [{faults}]}}')"
+    )
+    forget = (
+        "SET session_replication_role = replica;"
+        " DELETE FROM smartinvoicing_installationevent WHERE by = 'test';"
+        " RESET session_replication_role"
+    )
+
+    with undone(laid_database.cursor(), rehearse, forget):
+        assert isinstance(service.answer_of(BY_ID["S31"], at=NOON), verdict)
 
 
 # --- the run ----------------------------------------------------------------------------------

@@ -9,7 +9,14 @@ from django.db import connection, transaction
 
 from accounts import tenancy
 from accounts.enums import AuditAction, StaffRole
-from accounts.models import AuditEvent, MailState, Notice, OutgoingMail
+from accounts.models import (
+    AuditEvent,
+    MailState,
+    Notice,
+    OutgoingMail,
+    StaffSeat,
+    StaffTie,
+)
 from accounts.services import mailing
 from invoices.enums import State
 from invoices.models import Invoice
@@ -168,6 +175,37 @@ def test_a_run_takes_no_more_than_was_agreed_to(business, laid_database, it_is):
     assert documents(business) == {later.pk}
 
 
+@pytest.mark.parametrize("was_begun", [True, False])
+def test_what_a_hold_let_go_after_the_plan_is_agreed_to_anew(business, it_is, was_begun):
+    free, held = (purge_cast.make_document(business) for _ in range(2))
+    placed = hold(business, on=held)
+    it_is(DUE)
+    run = purge_cast.agreed(DUE)
+    if was_begun:
+        assert not retention.run(run, at=DUE, budget_s=0)
+    with of(business), transaction.atomic():
+        holds.lift(hold=placed, why="Decided.", actor=SYSTEM, at=AT)
+
+    assert retention.run(run, at=DUE)
+
+    assert documents(business) == {free.pk, held.pk}
+    assert set(run.stuck) == {retention.UNAGREED}
+    assert DeskTask.objects.filter(kind="purge_stuck", done_at=None).exists()
+    assert retention.run(purge_cast.agreed(DUE), at=DUE)
+    assert documents(business) == set()
+
+
+def test_a_hold_that_came_after_the_plan_keeps_its_own_alone(business, it_is):
+    _free, held = (purge_cast.make_document(business) for _ in range(2))
+    it_is(DUE)
+    run = purge_cast.agreed(DUE)
+    hold(business, on=held)
+
+    assert retention.run(run, at=DUE)
+
+    assert documents(business) == {held.pk}
+
+
 def test_who_may_not_plan_does_not():
     with pytest.raises(NotAllowed):
         retention.plan(PurgeKind.TAX, at=AT, by=factories.make_staff(StaffRole.SUPPORT))
@@ -266,6 +304,22 @@ def test_an_old_notice_goes_by_itself(business):
             assert set(Notice.objects.values_list("pk", flat=True)) == left
 
 
+def test_a_tie_to_a_business_stays_as_long_as_its_person_works_here(business):
+    agent = factories.make_staff(StaffRole.SUPPORT)
+    tie = StaffTie(staff=agent, tenant_id=business.pk, why="kin", said_by="staff:x", said_at=AT)
+    tie.save(force_insert=True)
+    gone, goes = AT + timedelta(days=3650), AT + timedelta(days=3650 + 3 * 366)
+
+    routine(gone)
+    assert StaffTie.objects.exists()
+
+    StaffSeat.objects.update(until=gone, taken_by="staff:x")
+    routine(goes - timedelta(days=10))
+    assert StaffTie.objects.exists()
+    routine(goes)
+    assert not StaffTie.objects.exists()
+
+
 def test_once_a_day_and_no_more(business, it_is):
     purge_cast.make_documents(business, 1)
     it_is(YEARS_ON)
@@ -326,11 +380,16 @@ def letters(business, other_business):
     OutgoingMail.objects.update(state=MailState.SENT, done_at=AT)
 
 
-def after_a_year():
-    """The routine purge of that day, and the letters that are left."""
-    at = AT + timedelta(days=400)
+def routine(at):
+    """The purge of that day."""
     plan = retention.plan(PurgeKind.ROUTINE, at=at, by="test")
     assert retention.run(retention.begin(plan, by="test", at=at), at=at)
+    return plan
+
+
+def after_a_year():
+    """The routine purge of that day, and the letters that are left."""
+    plan = routine(AT + timedelta(days=400))
     return plan, {*OutgoingMail.objects.values_list("key", flat=True)}
 
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounts import consents, four_eyes
+from accounts import consents, four_eyes, tenancy
 from accounts.access import Actor
 from accounts.consents import How, Who
-from accounts.enums import Desk, Purpose, StaffRole
+from accounts.enums import Desk, Permission, Purpose, StaffRole
 from accounts.models import Approval, ConsentChannel, OutgoingMail, StaffDeed
 from privacy.models import (
     ENDED,
@@ -23,6 +23,7 @@ from privacy.models import (
 from privacy.services import (
     answering,
     deciding,
+    erasure_plans,
     identity,
     mailbox,
     request_states,
@@ -37,6 +38,7 @@ from tests.conftest import NOON
 from tests.privacy import rights_cast as cast
 
 pytestmark = pytest.mark.django_db
+BOSS = Actor(name="user:boss", permissions=frozenset({Permission.MANAGE_BUSINESS}))
 
 
 @pytest.fixture
@@ -91,14 +93,9 @@ def test_the_same_asked_twice_is_linked_and_ends_together(owner, officer):
 
 def test_what_was_never_proved_ends_as_taken_back_beside_the_first(owner, officer):
     first = cast.proved(owner)
-    second = requests.from_stranger(
-        type=RequestType.ERASURE,
-        channel=RequestChannel.FORM,
-        said=Said(address=owner.email),
-        at=NOON,
-    )
-    SubjectRequest.objects.filter(pk=second.pk).update(duplicate_of=first)
+    second = cast.from_form(owner.email, RequestType.ERASURE)
 
+    assert second.duplicate_of == first
     deciding.finish_at_desk(first, text="Done.", by=officer, at=NOON)
 
     assert cast.fresh(second).state == RequestState.WITHDRAWN
@@ -178,7 +175,7 @@ def test_twin_where_the_first_leads_the_proved_one_is_refused_with_it(
     viewer, agent, officer, monkeypatch
 ):
     monkeypatch.setattr(identity, "_lead", lambda request: None)
-    monkeypatch.setattr(deciding, "NEEDS_PROOF", frozenset())
+    monkeypatch.setattr(requests, "NEEDS_PROOF", frozenset())
     with pytest.raises(AssertionError):
         test_refusing_what_a_stranger_began_leaves_the_one_that_is_proved(viewer, agent, officer)
 
@@ -199,6 +196,60 @@ def test_two_of_strangers_do_not_end_each_other(viewer, agent, officer):
     refused(first, agent, officer)
 
     assert cast.fresh(second).state == RequestState.IDENTITY_PENDING
+    assert cast.fresh(second).duplicate_of is None
+
+
+def asked_of(business, number):
+    """To be erased there, by whoever is a customer of each; proved by code and fact."""
+    customer = cast.make_buyer(business, "ali@example.com", name=f"Ali {number}")
+    invoice = cast.make_accepted(business, customer, number)
+    return requests.from_stranger(
+        type=RequestType.ERASURE,
+        channel=RequestChannel.FORM,
+        said=Said(address="ali@example.com", fbr_number=invoice.fbr_number),
+        at=NOON,
+    )
+
+
+def handed_over(request):
+    identity.look_up(request, at=NOON)
+    identity.try_code(request, cast.code_of(request), at=NOON)
+    answering.begin(request, at=NOON)
+    return cast.fresh(request)
+
+
+def test_what_one_business_answers_ends_nothing_that_lies_with_another(
+    business, owner, other_business, stranger
+):
+    asked = [asked_of(business, "fbr-here"), asked_of(other_business, "fbr-there")]
+    here, there = [handed_over(each) for each in asked]
+    assert there.state == RequestState.WAITING_CONTROLLER
+
+    with tenancy.in_tenant(business.pk):
+        deciding.refuse_by_business(here, why="A debt is open", actor=BOSS, at=NOON)
+
+    assert cast.fresh(there).state == RequestState.WAITING_CONTROLLER
+    assert cast.fresh(there).duplicate_of is None
+
+
+def test_an_old_link_between_requests_about_different_people_ends_nothing(owner, stranger, officer):
+    first = cast.proved(owner)
+    second = cast.proved(stranger)
+    SubjectRequest.objects.filter(pk=second.pk).update(duplicate_of=first)
+
+    deciding.finish_at_desk(first, text="Done.", by=officer, at=NOON)
+
+    assert cast.fresh(second).state == RequestState.IN_PROGRESS
+    assert cast.fresh(second).duplicate_of is None
+
+
+def test_what_the_desk_assigns_to_a_business_leaves_the_others_of_its_address(business, officer):
+    customer = cast.make_buyer(business)
+    first, second = (cast.from_form(customer.email, RequestType.ERASURE) for _ in range(2))
+    assert second.duplicate_of == first
+
+    routing.assign(first, tenant_id=business.pk, buyer_id=customer.pk, by=cast.ME, at=NOON)
+
     assert cast.fresh(second).duplicate_of is None
 
 
@@ -298,6 +349,45 @@ def test_a_complaint_needs_no_proof(owner, officer):
     assert cast.fresh(request).state == RequestState.DONE
 
 
+def test_an_outsiders_complaint_is_worked_on_without_a_code(officer):
+    request = cast.from_form("lead@example.com", RequestType.COMPLAINT, text="You are slow")
+    entered = requests.enter(
+        type=RequestType.COMPLAINT, said=Said(text="By post"), by=officer, at=NOON
+    )
+
+    assert request.state == entered.state == RequestState.IN_PROGRESS
+    assert cast.code_of(request) == ""
+    for each in (request, entered):
+        deciding.finish_at_desk(each, text="We looked into it.", by=officer, at=NOON)
+        assert cast.fresh(each).state == RequestState.DONE
+
+
+def test_a_complaint_found_to_be_of_a_customer_needs_no_proof_either(business, owner):
+    request = cast.from_form("lead@example.com", RequestType.COMPLAINT)
+
+    routing.assign(request, tenant_id=business.pk, buyer_id=None, by=cast.ME, at=NOON)
+
+    assert cast.fresh(request).state == RequestState.IN_PROGRESS
+
+
+def test_a_complaint_of_an_address_that_had_its_answers_is_told_later_that_it_came():
+    from_address(requests.A_DAY)
+    complaint = requests.from_stranger(
+        type=RequestType.COMPLAINT,
+        channel=RequestChannel.FORM,
+        said=Said(address="a@example.com"),
+        at=NOON,
+    )
+    told = f"request-{complaint.pk}-received"
+    answering.look_up_due(at=NOON)
+    assert not OutgoingMail.objects.filter(key=told).exists()
+
+    for day in range(1, 3):
+        answering.look_up_due(at=NOON + day * cast.DAY)
+
+    assert OutgoingMail.objects.filter(key=told).count() == 1
+
+
 # --- decided by two ---------------------------------------------------------------------------
 
 
@@ -340,6 +430,85 @@ def test_an_erasure_needs_a_second_person_and_tells_the_person_the_table(viewer,
     assert [each.to for each in cast.mails("request_erased")] == [address]
     assert (bytes(request.sealed), request.address_key) == (b"", "")
     assert StaffDeed.objects.filter(object_id=str(request.pk), action="erased").count() == 1
+
+
+def test_what_two_agreed_to_erase_is_erased_and_nobody_else(business, agent, guard, officer):
+    customer = cast.make_buyer(business)
+    request = cast.from_form("lead@example.com", RequestType.ERASURE)
+    identity.try_code(request, cast.code_of(request), at=NOON)
+    deciding.erase_at_desk(request, why="asked", by=agent, at=NOON)
+    agree(guard, Desk.APPROVE_PURGE)
+
+    routing.assign(request, tenant_id=business.pk, buyer_id=customer.pk, by=cast.ME, at=NOON)
+    deciding.accept_proof(request, why="Known", by=officer, at=NOON)
+
+    assert deciding.erase_at_desk(request, why="asked", by=agent, at=NOON) is not None
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        assert type(customer).objects.filter(pk=customer.pk, email=customer.email).exists()
+
+
+def test_what_two_agreed_to_keep_is_not_erased_once_it_may_go(viewer, agent, guard, monkeypatch):
+    request = cast.proved(viewer)
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure_plans, "why_stopped", lambda subject, at: "A legal hold covers it.")
+        deciding.erase_at_desk(request, why="asked", by=agent, at=NOON)
+    agree(guard, Desk.APPROVE_PURGE)
+
+    assert deciding.erase_at_desk(request, why="asked", by=agent, at=NOON) is not None
+
+    viewer.refresh_from_db()
+    assert viewer.is_active
+
+
+def sealed(request):
+    """Whether anything that was said stands with this request."""
+    said = RequestEvent.objects.filter(request=request).exclude(sealed=b"").exists()
+    return said or bytes(cast.fresh(request).sealed) != b""
+
+
+def test_an_erased_person_leaves_no_words_in_any_request_that_is_over(viewer, stranger):
+    before = cast.from_form(viewer.email, RequestType.RECTIFICATION, text="Since I was a guest")
+    SubjectRequest.objects.filter(pk=before.pk).update(subject_kind="lead", user_id=None)
+    mine, running = cast.proved(viewer, RequestType.ACCESS), cast.proved(viewer, RequestType.WHY)
+    others = cast.proved(stranger, RequestType.ACCESS)
+    for each in (before, mine, running, others):
+        deciding.heard(cast.fresh(each), text="Moved to Quetta", by=cast.ME, at=NOON)
+    for each in (before, mine, others):
+        requests.take_back(cast.fresh(each), by=cast.ME, at=NOON)
+    request = cast.proved(viewer, text="Erase me")
+    deciding.heard(request, text="All of it", by=cast.ME, at=NOON)
+
+    deciding.erase(request, actor=cast.ME, at=NOON)
+
+    assert [sealed(each) for each in (request, mine, before)] == [False, False, False]
+    assert [sealed(each) for each in (running, others)] == [True, True]
+    assert cast.fresh(before).address_key == ""
+
+
+def test_an_erased_customer_leaves_no_words_with_that_business_alone(business, other_business):
+    customer, elsewhere = cast.make_buyer(business), cast.make_buyer(other_business)
+    past = cast.of_buyer(business, customer, RequestType.RECTIFICATION)
+    other = cast.of_buyer(other_business, elsewhere, RequestType.RECTIFICATION)
+    for each in (past, other):
+        request_states.note(each, "rectified", by=cast.ME, at=NOON, words={"phone": "1 → 2"})
+        requests.take_back(each, by=cast.ME, at=NOON)
+
+    deciding.erase(cast.of_buyer(business, customer, RequestType.ERASURE), actor=cast.ME, at=NOON)
+
+    assert (sealed(past), sealed(other)) == (False, True)
+
+
+def test_words_of_a_history_go_only_with_those_of_their_request(owner):
+    request = cast.proved(owner, text="Erase me")
+    deciding.heard(request, text="All of it", by=cast.ME, at=NOON)
+
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        RequestEvent.objects.filter(request=request).update(sealed=b"")
+
+    SubjectRequest.objects.filter(pk=request.pk).update(sealed=b"")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        RequestEvent.objects.filter(request=request).update(sealed=b"other")
+    RequestEvent.objects.filter(request=request).update(sealed=b"")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in RequestType if kind != RequestType.ERASURE])

@@ -8,7 +8,7 @@ from accounts import tenancy
 from accounts.enums import NoticeKind, StaffRole
 from accounts.models import Notice, OutgoingMail
 from privacy import deadlines
-from privacy.models import Alarm, DeskTask, RequestState, RequestType
+from privacy.models import Alarm, DeskTask, RequestState, RequestType, SubjectRequest
 from privacy.services import alarms, clocks, deciding, requests, routing
 from privacy.services.rights_mail import words_of
 from smartinvoicing.clock import KARACHI, karachi_date
@@ -175,6 +175,17 @@ def test_who_proves_nothing_is_reminded_after_five_days_and_closed_after_thirty(
 
     assert cast.fresh(request).state == RequestState.REFUSED
     assert len(cast.mails("request_unproved")) == 1
+
+
+def test_no_complaint_is_closed_because_nobody_proved_it(officer):
+    request = cast.from_form("lead@example.com", RequestType.COMPLAINT)
+    SubjectRequest.objects.filter(pk=request.pk).update(state=RequestState.IDENTITY_PENDING)
+    clocks.proof_asked(request, at=NOON)
+
+    alarms.sound_due(at=NOON + 30 * DAY)
+
+    assert cast.fresh(request).closed_at is None
+    assert cast.mails("request_unproved") == []
 
 
 def test_twin_who_proved_is_neither_reminded_nor_closed(owner):

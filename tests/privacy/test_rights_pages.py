@@ -1,13 +1,14 @@
 """Pages of requests: a person's own, the public form, a business's, the desk."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from time import perf_counter
 
 import pytest
 from allauth.account.internal.flows import login
 from django.core.cache import cache
 from django.db import transaction
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts import tenancy
@@ -28,18 +29,22 @@ from privacy.models import (
 from privacy.services import (
     answering,
     deciding,
+    erasing,
     exporting,
+    holds,
     identity,
     request_words,
     requests,
     routing,
     sealed_words,
 )
+from privacy.services.holds import Case
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation
 from tests import factories
 from tests.conftest import NOON
 from tests.privacy import rights_cast as cast
+from tests.privacy.rights_cast import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -58,15 +63,6 @@ def media(settings, tmp_path):
             "OPTIONS": {"location": tmp_path, "base_url": None},
         },
     }
-
-
-def sign_in(client, user, *, proved=True):
-    client.force_login(user)
-    session = client.session
-    at = clock.now().timestamp() if proved else 0
-    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": at}]
-    session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = login.user_id_to_str(user)
-    session.save()
 
 
 def ask(client, **words):
@@ -259,6 +255,15 @@ def test_a_stranger_follows_a_request_proves_and_fetches(client, owner, media):
     assert b"".join(client.post(fetch).streaming_content).startswith(b"PK")
 
 
+def test_the_page_of_a_complaint_asks_for_no_code(client):
+    request = cast.from_form("lead@example.com", RequestType.COMPLAINT)
+
+    page = client.get(follow(request)).content.decode()
+
+    assert "Your code" not in page
+    assert "Being worked on" in page
+
+
 def test_a_wrong_code_counts_though_the_page_says_no(client, owner):
     request = cast.from_form(owner.email, at=clock.now())
 
@@ -429,6 +434,35 @@ def test_a_business_erases_a_customer_after_a_proof(client, business, owner, buy
         assert not Buyer.objects.filter(name="Gulmakai Traders").exists()
     assert cast.fresh(asked).state == RequestState.DONE
     assert len(cast.mails("request_erased")) == 1
+
+
+def test_under_a_hold_nobody_is_told_that_something_was_erased(business, owner, buyer, to_erase):
+    actor = Actor.person(owner.pk, Role.OWNER)
+    case = Case(authority="Court", reference="1", review_on=date(2027, 1, 1))
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        hold = holds.place(case=case, actor=actor, at=NOON)
+        deciding.erase_by_business(to_erase, actor=actor, at=NOON)
+
+    [mail] = cast.mails("request_erased")
+    subject, body = (
+        render_to_string(f"{mail.template}.{kind}", mail.context) for kind in ("subject.txt", "txt")
+    )
+    assert "stay" in subject
+    assert not re.search("erased|Deleted|anonymous", subject)
+    assert "Held. A legal hold covers it." in body
+    assert not re.search("Deleted|anonymous|address is erased", body)
+    assert {row["deed"] for row in cast.fresh(to_erase).receipt["rows"]} == {"hold"}
+    assert request_words.address_of(cast.fresh(to_erase)) == mail.to
+    with tenancy.in_tenant(business.pk), transaction.atomic():
+        answered = AuditEvent.objects.get(action="request.answered")
+        assert answered.details["outcome"] == "held"
+        holds.lift(hold=hold, why="over", actor=actor, at=NOON)
+
+    erasing.go_on(at=NOON + 31 * cast.DAY)
+
+    with tenancy.in_tenant(business.pk):
+        assert not Buyer.objects.filter(pk=buyer.pk).exists()
+    assert bytes(cast.fresh(to_erase).sealed) == b""
 
 
 def test_what_cannot_be_erased_is_not_answered(
