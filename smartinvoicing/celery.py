@@ -26,8 +26,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartinvoicing.settings")
 app = Celery("smartinvoicing")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# What asks FBR for anything but a report: beside the reporting, with a way out of its own.
+# Mail, the mailbox, and what asks FBR for anything but a report: beside the reporting, with a way
+# out of its own.
 _ERRANDS: Final = (
+    "accounts.deliver_mail",
+    "privacy.read_mailbox",
     *("fbr.sync_reference", "fbr.refresh_lists", "fbr.fetch_units"),
     *("fbr.begin_walks", "fbr.check_buyers"),
     *("fbr.call_cancel", "fbr.look_for_outages"),
@@ -156,4 +159,5 @@ def _refuse_unsafe(**kwargs: Any) -> None:
 def _begin(**kwargs: Any) -> None:
     """Not after an interval only: a sign of life, and how each promise stands, on the first day."""
     tell("accounts.heartbeat")
+    tell("privacy.read_mailbox")
     tell("privacy.first_look")

@@ -265,7 +265,7 @@ def start(supervisor: Supervisor) -> None:
     start_web(supervisor)
     start_worker(supervisor, "reporting", queues="reporting", threads=4)
     start_worker(supervisor, "documents", queues="documents,default", threads=2)
-    start_worker(supervisor, "errands", queues="errands", threads=2)
+    start_worker(supervisor, "errands", queues="errands", threads=4)
     start_worker(supervisor, "purge", queues="purge", threads=1)
     supervisor.start(
         "beat",

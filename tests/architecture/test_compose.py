@@ -25,6 +25,7 @@ from django.utils import timezone
 from accounts.models import Heartbeat
 from deploy import certificates, healthy
 from smartinvoicing import devserver, processes, run_all
+from smartinvoicing.celery import app
 from smartinvoicing.pg import roles
 from tests.architecture import source
 from tests.architecture.test_env_example import SETTINGS
@@ -192,6 +193,13 @@ def test_every_queue_has_a_worker():
     }
 
     assert {"reporting", "errands", "purge", django_settings.CELERY_TASK_DEFAULT_QUEUE} <= queues
+
+
+@pytest.mark.parametrize("task", ["accounts.deliver_mail", "privacy.read_mailbox"])
+def test_mail_has_a_way_out_and_in(task):
+    queue = app.conf.task_routes[task]["queue"]
+
+    assert "world" in SERVICES[f"worker-{queue}"]["networks"]
 
 
 def test_a_stop_waits_for_a_send_that_has_begun():
