@@ -5,6 +5,7 @@ Seeding sends nothing. What a seeded document shows of FBR was made here and say
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 from dataclasses import asdict, dataclass, replace
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import segno
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import generate_totp_secret
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from accounts import tenancy
@@ -32,7 +35,7 @@ from accounts.secret_hash import hash_of
 from fbr.models import Attempt, Credential, Outbox
 from fbr.models.work import Call, WorkState
 from fbr.outcomes import Hold, Outcome
-from fbr.services import credentials, issuing, tills
+from fbr.services import cancelling, credentials, issuing, tills
 from invoices import lifecycle
 from invoices.content import Content, Line, Party
 from invoices.enums import BuyerKind, State
@@ -258,6 +261,21 @@ def _content(day: date, number: int) -> Content:
     return masters.written_out(content)
 
 
+def _cancelled(invoice: Invoice, at: datetime) -> None:
+    """With its proof, as nothing is cancelled without: here a picture of our own mark."""
+    cancelling.ask(invoice=invoice, reason=SEEDED, actor=SEEDER, at=at)
+    picture = io.BytesIO()
+    segno.make_qr(SEEDED).save(picture, kind="png")
+    cancelling.confirm(
+        invoice=invoice,
+        reference="SAMPLE 4711",
+        cancelled_at=at,
+        proof=SimpleUploadedFile("iris.png", picture.getvalue()),
+        actor=SEEDER,
+        at=at,
+    )
+
+
 def _documents(entity: LegalEntity, at: datetime) -> None:
     """One document in every lasting state, and a month of accepted ones before them."""
     for back in range(24, 0, -2):
@@ -269,10 +287,8 @@ def _documents(entity: LegalEntity, at: datetime) -> None:
     _rejected(entity, at - timedelta(hours=5), 4)
     _uncertain(entity, at - timedelta(hours=3), 5)
     asked = _accepted(entity, at - timedelta(hours=30), 6)
-    lifecycle.transition(asked, State.CANCEL_REQUESTED, actor=SEEDER, at=at, note=SEEDED)
-    gone = _accepted(entity, at - timedelta(hours=40), 7)
-    lifecycle.transition(gone, State.CANCEL_REQUESTED, actor=SEEDER, at=at, note=SEEDED)
-    lifecycle.transition(gone, State.CANCELLED, actor=SEEDER, at=at, note=SEEDED)
+    cancelling.ask(invoice=asked, reason=SEEDED, actor=SEEDER, at=at)
+    _cancelled(_accepted(entity, at - timedelta(hours=40), 7), at)
     void = _held(entity, at - timedelta(hours=2), 8)
     lifecycle.transition(
         void, State.VOID, actor=SEEDER, at=at, also={"void_reason": "Written twice by mistake"}

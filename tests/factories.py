@@ -28,7 +28,8 @@ from accounts.models import (
     User,
 )
 from accounts.secret_hash import hash_of
-from fbr.models import Credential, Outbox
+from fbr.models import Cancellation, Credential, Outbox
+from fbr.models.cancelling import Way
 from fbr.models.work import WorkState
 from fbr.services import credentials, issuing, tills
 from invoices import lifecycle
@@ -249,6 +250,32 @@ def make_issued(content: Content | None = None, *, at: datetime = AT) -> Invoice
     invoice, lines = make_draft(content)
     issuing.issue(invoice=invoice, lines=lines, actor=SYSTEM, at=at)
     return invoice
+
+
+def cancel(invoice: Invoice, *, at: datetime = AT) -> None:
+    """The accepted document is cancelled in IRIS, with what proves it."""
+    lifecycle.transition(invoice, State.CANCEL_REQUESTED, actor=SYSTEM, at=at)
+    prove_cancelled(invoice, at=at)
+    lifecycle.transition(invoice, State.CANCELLED, actor=SYSTEM, at=at)
+
+
+def prove_cancelled(invoice: Invoice, *, at: datetime = AT) -> None:
+    """The row alone."""
+    Cancellation(
+        invoice=invoice,
+        way=Way.IRIS,
+        reason="Goods came back",
+        window_ends_at=at + timedelta(hours=72),
+        asked_at=at,
+        asked_by=SYSTEM.name,
+        iris_reference="IRIS 4711",
+        cancelled_at=at,
+        proof_path="proofs/none.png",
+        proof_sha256="0" * 64,
+        proof_type="image/png",
+        confirmed_at=at,
+        confirmed_by=SYSTEM.name,
+    ).save(force_insert=True)
 
 
 def number_of_today(serial: int) -> str:

@@ -37,6 +37,12 @@ SELECT 'R1', 'invoice', i.id::text, i.state || ', but an attempt of it was accep
 FROM i JOIN a ON a.invoice_id = i.id AND a.outcome = 'accepted'
 WHERE i.state NOT IN (SELECT state FROM reported)
 
+UNION ALL
+SELECT 'R24', 'invoice', i.id::text, 'cancelled, but no request with its proof says so'
+FROM i
+WHERE i.state = 'cancelled' AND NOT EXISTS (
+    SELECT FROM fbr_cancellation c WHERE c.invoice_id = i.id AND c.confirmed_at IS NOT NULL)
+
 -- R5: one attempt at a time -----------------------------------------------------------------------
 
 UNION ALL

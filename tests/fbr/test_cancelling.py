@@ -354,6 +354,15 @@ def test_a_refused_request_does_not_cancel(invoice):
     assert fresh(invoice).state == State.CANCEL_REQUESTED
 
 
+def test_without_any_request_nothing_is_cancelled(invoice):
+    _become(invoice, "cancel_requested")
+
+    with pytest.raises(IntegrityError, match="not how"):
+        _become(invoice, "cancelled")
+
+    assert fresh(invoice).state == State.CANCEL_REQUESTED
+
+
 def test_twin_without_the_trigger_raw_sql_would_cancel_without_proof(
     laid_database, business, transactional_db
 ):

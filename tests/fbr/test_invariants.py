@@ -89,6 +89,7 @@ def make(state):
         settle(invoice, State.ACCEPTED)
         lifecycle.transition(invoice, State.CANCEL_REQUESTED, actor=SYSTEM, at=AT)
     if state == State.CANCELLED:
+        factories.prove_cancelled(invoice)
         lifecycle.transition(invoice, state, actor=SYSTEM, at=AT)
     return invoice
 
@@ -171,6 +172,7 @@ GAP = (
 BROKEN = [
     ("R1", "accepted", ATTEMPT.format("outcome = 'rejected'"), "nothing else proves it"),
     ("R1", "cancelled", "DELETE FROM fbr_attempt WHERE invoice_id = %s", "nothing else proves"),
+    ("R24", "cancelled", "DELETE FROM fbr_cancellation WHERE invoice_id = %s", "with its proof"),
     ("R1", "rejected", ATTEMPT.format("outcome = 'accepted'"), "an attempt of it was accepted"),
     ("R5", "submitting", ATTEMPT.format("finished_at = now()"), "no attempt is open"),
     (

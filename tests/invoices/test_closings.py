@@ -71,11 +71,6 @@ def raw_total(first, last):
     return found.aggregate(sum=Sum("total", default=D(0)))["sum"]
 
 
-def cancelled(invoice):
-    for state in (State.CANCEL_REQUESTED, State.CANCELLED):
-        lifecycle.transition(invoice, state, actor=SYSTEM, at=AT)
-
-
 def uncertain(invoice):
     for state in (State.SUBMITTING, State.UNCERTAIN):
         lifecycle.transition(invoice, state, actor=SYSTEM, at=AT)
@@ -202,7 +197,7 @@ def test_what_was_accepted_before_there_was_a_book_is_entered(
 ):
     with tenancy.in_tenant(business.pk), transaction.atomic():
         sold(SUNDAY)
-        cancelled(sold(SUNDAY))
+        factories.cancel(sold(SUNDAY))
         issued(SUNDAY)
     attack(laid_database, "DELETE FROM invoices_bookentry")
     migration = importlib.import_module("invoices.migrations.0008_signatures_and_closings")
@@ -255,7 +250,7 @@ def test_a_cancellation_after_the_closing_is_taken_off_by_a_later_entry(inside):
     sold(SUNDAY)
     close(midnight(date(2026, 10, 26)))
 
-    cancelled(invoice)
+    factories.cancel(invoice)
     close(midnight(date(2026, 10, 26), minutes=15))
 
     first, later = made(ClosingKind.DAY)

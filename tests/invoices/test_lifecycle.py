@@ -63,6 +63,8 @@ def _in_state(state: State) -> Invoice:
         also = NUMBERED if step == State.ACCEPTED and not invoice.fbr_number else {}
         # Long over: a claim about an uncertain document waits for the database's own clock.
         at = LONG_AGO if step == State.UNCERTAIN else AT
+        if step == State.CANCELLED:
+            factories.prove_cancelled(invoice)
         lifecycle.transition(invoice, step, actor=SYSTEM, at=at, also=also)
     return invoice
 
@@ -94,6 +96,8 @@ def _ready_for(was: State, to: State) -> Invoice:
     invoice = _in_state(was)
     if (was, to) == (State.UNCERTAIN, State.QUEUED):
         _two_people_looked(invoice)
+    if (was, to) == (State.CANCEL_REQUESTED, State.CANCELLED):
+        factories.prove_cancelled(invoice)
     return invoice
 
 

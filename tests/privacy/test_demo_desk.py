@@ -63,3 +63,12 @@ def test_there_are_two_for_what_needs_two_and_laying_again_adds_nothing(kept):
     assert staff.deeds_of(second) >= {Desk.SIGN_BREACHES, Desk.GIVE_ROLES, Desk.APPROVE_PURGE}
     assert first.seats.count() == 3
     assert Authenticator.objects.filter(type=Authenticator.Type.TOTP).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_it_lays_is_as_it_must_be(kept, capsys):
+    call_command("demo", json=True)
+
+    call_command("check_invariants")
+
+    assert "Everything is as it must be." in capsys.readouterr().out
