@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -13,6 +14,7 @@ from fbr import doubts
 from fbr.models import Evidence
 from invoices.enums import State
 from invoices.models import Invoice
+from invoices.states import Look
 
 Row = dict[str, Any]
 
@@ -38,6 +40,14 @@ def card(invoice: Invoice, answer: Evidence, actor: Actor) -> Row:
         "sentences": sentences,
         "actions": [action] if action and actor.may(Permission.SETTLE) else [],
     }
+
+
+def look_at(invoice: Invoice, look: Look) -> Look:
+    """The same, but where FBR has what it refused later nobody reads that it has nothing."""
+    if invoice.state != State.REJECTED or doubts.said_yes(invoice) is None:
+        return look
+    sentence = _("FBR refused a later send of it, and has it already. See below what to do.")
+    return replace(look, sentence=sentence)
 
 
 def _action(label: str, name: str, invoice: Invoice) -> Row:

@@ -20,7 +20,16 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Actor
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
-from fbr import cancel_pages, list_pages, outage_pages, pages, resolve_pages, selectors, tasks
+from fbr import (
+    answer_pages,
+    cancel_pages,
+    list_pages,
+    outage_pages,
+    pages,
+    resolve_pages,
+    selectors,
+    tasks,
+)
 from fbr.models import Attempt, Outbox
 from fbr.services import issuing, resending
 from invoices import pages as invoice_pages
@@ -78,7 +87,7 @@ def panel(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         return HttpResponse(status=204)
     attempts = selectors.latest_attempts_of(invoice, most=pages.SHOWN + 1)
     is_alone = "alone" in request.GET or not is_fragment(request)
-    look = pages.look_at(invoice, hold, work)
+    look = answer_pages.look_at(invoice, pages.look_at(invoice, hold, work))
     context = invoice_pages.moving_parts(invoice, request.actor, look, has_lines=not is_alone)
     if request.actor.may(Permission.ISSUE_INVOICE) and resending.may_be_sent_again(invoice):
         context["state"]["again"] = reverse("fbr:send_again", args=[invoice.pk])

@@ -322,7 +322,10 @@ def test_a_late_yes_to_a_text_that_was_changed_says_how_to_put_it_back(two, doub
     assert reverse("fbr:settle_answer", args=[doubted.pk]) not in page
     assert reverse("fbr:reopen", args=[doubted.pk]) in page
     assert Invoice.objects.get().state == State.REJECTED
-    assert "FBR has it already" in panel(two[0], doubted)
+    reopened = panel(two[0], doubted)
+    assert "FBR has it already" in reopened
+    assert "has it already. See below" in reopened
+    assert "recorded nothing" not in reopened
 
 
 # --- twice ----------------------------------------------------------------------------------------
