@@ -1,4 +1,4 @@
-"""A document as FBR reads it, before it goes and ever after; sent again, or put back as it was."""
+"""A document as FBR reads it, before it goes and ever after; and a refused one sent again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.enums import Permission
 from accounts.guards import MemberRequest, member_required
 from fbr import pages, previewing, tasks
-from fbr.services import duplicates, resending
+from fbr.services import resending
 from invoices import pages as invoice_pages
 from invoices import selectors
 from invoices.enums import Channel
@@ -55,19 +55,4 @@ def send_again(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
         return redirect(invoice)
     transaction.on_commit(tasks.ring)
     messages.success(request, _("It goes to FBR once more, just as it was."))
-    return redirect(invoice)
-
-
-@require_POST
-@member_required(Permission.SETTLE)
-def reopen(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
-    """A document that FBR has in other words, out of the queue and open for correction."""
-    invoice = selectors.invoice(invoice_id)
-    try:
-        with transaction.atomic():
-            duplicates.reopen(invoice=invoice, actor=request.actor, at=clock.now())
-    except StateConflict as conflict:
-        messages.warning(request, conflict.message)
-        return redirect(invoice)
-    messages.success(request, _("It is not sent. Write it as FBR has it, and issue it."))
     return redirect(invoice)

@@ -250,6 +250,19 @@ def release_duplicate(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
     return redirect(invoice)
 
 
+@require_POST
+@member_required(Permission.SETTLE)
+def reopen(request: MemberRequest, invoice_id: UUID) -> HttpResponse:
+    """FBR has it in other words: out of the queue, and open for correction."""
+    invoice = invoice_selectors.invoice(invoice_id)
+    if _said(
+        request,
+        lambda: duplicates.reopen(invoice=invoice, actor=request.actor, at=clock.now()),
+    ):
+        messages.success(request, _("It is not sent. Write it as FBR has it, and issue it."))
+    return redirect(invoice)
+
+
 @page_or_post
 @member_required(Permission.VIEW)
 def double(request: MemberRequest, invoice_id: UUID) -> HttpResponse:

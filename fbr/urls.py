@@ -86,6 +86,7 @@ page_patterns = (
             resolve_views.settle_missing,
             name="settle_missing",
         ),
+        path("invoices/<uuid:invoice_id>/reopen/", resolve_views.reopen, name="reopen"),
         path(
             "invoices/<uuid:invoice_id>/another-sale/",
             resolve_views.release_duplicate,
@@ -119,7 +120,6 @@ page_patterns = (
         ),
         path("invoices/<uuid:invoice_id>/preview/", preview_views.preview, name="preview"),
         path("invoices/<uuid:invoice_id>/again/", preview_views.send_again, name="send_again"),
-        path("invoices/<uuid:invoice_id>/reopen/", preview_views.reopen, name="reopen"),
         path("invoices/<uuid:invoice_id>/offline/", outage_views.offline, name="offline"),
         path("fbr/", views.light, name="light"),
         path("fbr/outage/", outage_views.banner, name="outage_banner"),
