@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from deploy import certificates
+from tests.listener import Listener
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,13 +23,14 @@ class Mail:
         self.raw, self.came, self.flags = raw, came, flags
 
 
-class Box:
+class Box(Listener):
     """mails: by unique id. shut: those that it does not hand out. keeps: an expunge keeps all.
 
     password: what opens it; another one is refused. said: each command, without its tag.
     """
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         certificates.make(folder, datetime.now(UTC) - timedelta(minutes=1))
         self.authority = folder / "ca" / "ca.crt"
         self.mails: dict[int, Mail] = {}
@@ -41,35 +42,19 @@ class Box:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         own = folder / "postgres"  # its certificate is good for localhost too
         self._tls.load_cert_chain(own / "server.crt", own / "server.key")
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._listen, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"imaps://privacy:right@localhost:{self._listener.getsockname()[1]}/INBOX"
+        return f"imaps://privacy:right@localhost:{self.port}/INBOX"
 
     def add(self, raw: bytes, *flags: str, came: datetime = AT) -> int:
         self.mails[self._next] = Mail(raw, came, set(flags))
         self._next += 1
         return self._next - 1
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                plain, _address = self._listener.accept()
-            except OSError:
-                return
-            with plain, self._tls.wrap_socket(plain, server_side=True) as line:
-                self._serve(line.makefile("rwb"))
+    def meet(self, line: socket.socket) -> None:
+        with self._tls.wrap_socket(line, server_side=True) as secret:
+            self._serve(secret.makefile("rwb"))
 
     def _serve(self, line: Any) -> None:
         line.write(b"* OK ready\r\n")
