@@ -23,7 +23,7 @@ from tests import factories
 from tests.conftest import NOON
 from tests.factories import SYSTEM
 from tests.fbr.test_incidents import PDF, opened
-from tests.fbr.test_outages import HOUR, MINUTE, Shop, answers, fails
+from tests.fbr.test_outages import HOUR, MINUTE, Shop, answers, fails, refused_after_an_outage
 
 HTMX = {"HX-Request": "true"}
 
@@ -171,12 +171,7 @@ def shown(shop, pk, at):
 
 
 def test_a_refused_one_shows_its_clock_on(shop):
-    fails(NOON)
-    pk = shop.issue(NOON + MINUTE)
-    outages.look(at=NOON + MINUTE)
-    answers(NOON + HOUR)
-    outages.look(at=NOON + HOUR)
-    shop.refuse(pk, NOON + HOUR)
+    pk = refused_after_an_outage(shop)
 
     found = shown(shop, pk, NOON + 22 * HOUR)
 

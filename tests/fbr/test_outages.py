@@ -139,6 +139,17 @@ def answers(at, **line):
     )
 
 
+def refused_after_an_outage(shop) -> UUID:
+    """Issued offline a minute after noon; after an hour FBR answers again, and refuses it."""
+    fails(NOON)
+    pk = shop.issue(NOON + MINUTE)
+    outages.look(at=NOON + MINUTE)
+    answers(NOON + HOUR)
+    outages.look(at=NOON + HOUR)
+    shop.refuse(pk, NOON + HOUR)
+    return pk
+
+
 def run(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
@@ -592,12 +603,7 @@ def test_what_was_first_issued_offline_when_corrected_has_the_deadline_of_that_o
 
 
 def test_a_refused_document_rings_on_until_fbr_has_it(shop):
-    fails(NOON)
-    pk = shop.issue(NOON + MINUTE)
-    outages.look(at=NOON + MINUTE)
-    answers(NOON + HOUR)
-    outages.look(at=NOON + HOUR)
-    shop.refuse(pk, NOON + HOUR)
+    pk = refused_after_an_outage(shop)
     rung = {}
     for hour in (2, 13, 21, 24, 25):
         outages.look(at=NOON + hour * HOUR)
