@@ -1,10 +1,12 @@
-"""What allauth asks us: where to go, how addresses are written, when a mail leaves."""
+"""What allauth asks us: where to go, how addresses and secrets are written, when a mail leaves."""
 
 from __future__ import annotations
 
-from typing import Any
+from base64 import b64decode, b64encode
+from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from axes.helpers import get_client_ip_address
 from django.contrib.sites.shortcuts import get_current_site
 from django.db import transaction
@@ -13,7 +15,10 @@ from django.urls import reverse
 
 from accounts import policies, policy_gate, selectors
 from accounts.models import AnswerChannel, User
-from smartinvoicing import clock
+from smartinvoicing import clock, crypto
+
+# A person is of no one business.
+_SECRETS: Final = {"tenant_id": "", "place": "mfa_authenticator/data"}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -69,3 +74,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         }
         message = self.render_mail(template_prefix, email, known | context)
         transaction.on_commit(message.send, robust=True)
+
+
+class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Seals what the codes of second factors are made from, before allauth stores it."""
+
+    def encrypt(self, text: str) -> str:
+        return b64encode(crypto.seal(text, **_SECRETS)).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """What `encrypt` was given.
+
+        Raises: CannotOpen when no key of this installation fits.
+        """
+        return crypto.unseal(b64decode(encrypted_text), **_SECRETS)

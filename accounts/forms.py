@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from allauth.account.forms import SignupForm
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
@@ -19,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import access, particulars, policies
 from accounts.enums import Activity, Province, Role, Sector
 from accounts.models import PolicyVersion, User
-from accounts.services import api_keys, profile
+from accounts.services import api_keys, profile, second_factor
 from smartinvoicing import clock
 from smartinvoicing.errors import RuleViolation
 
@@ -191,3 +194,21 @@ class ProfileForm(forms.Form):
         max_length=LONGEST_PERSON_NAME,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
+
+
+class _OpensOnce(BaseAuthenticateForm):  # type: ignore[misc]
+    def clean_code(self) -> str:
+        code: str = super().clean_code()
+        is_totp = self.authenticator.type == Authenticator.Type.TOTP
+        if is_totp and not second_factor.take_step(self.authenticator, code):
+            self._emit_authentication_failed(self.authenticator)
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class SignInCodeForm(_OpensOnce, AuthenticateForm):  # type: ignore[misc]
+    """The code at sign-in."""
+
+
+class ProofCodeForm(_OpensOnce, ReauthenticateForm):  # type: ignore[misc]
+    """The code before a dangerous deed."""

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import factors
+from accounts.services import second_factor
 from smartinvoicing.crypto import CannotOpen
 from tests import factories
 from tests.accounts.cast import NOON, PASSWORD, Beside, person
@@ -110,7 +110,7 @@ def test_a_code_opens_once_as_long_as_it_lives(ayesha):
 
 
 def test_twin_without_the_last_step_a_code_opens_twice(ayesha, monkeypatch):
-    monkeypatch.setattr(factors, "take_step", lambda factor, code: True)
+    monkeypatch.setattr(second_factor, "take_step", lambda factor, code: True)
 
     with pytest.raises(AssertionError):
         test_a_code_opens_once_as_long_as_it_lives(ayesha)
@@ -140,8 +140,8 @@ def test_of_two_who_bring_one_code_together_one_gets_in(ayesha):
     factor, code = factor_of(ayesha), factories.code()
     opened = []
     with transaction.atomic():
-        opened.append(factors.take_step(factor, code))
-        other = Beside(lambda: opened.append(factors.take_step(factor, code)))
+        opened.append(second_factor.take_step(factor, code))
+        other = Beside(lambda: opened.append(second_factor.take_step(factor, code)))
 
     assert other.error() is None
     assert opened == [True, False]
